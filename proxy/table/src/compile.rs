@@ -1,0 +1,247 @@
+//! A configuration made ready to be asked: `Config` in, `Table` out, with what had to be left out.
+//!
+//! Only what changed is compiled; a host whose hash is the same is taken over as it is.
+//! A table is never changed once it stands.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use http::{HeaderMap, Method};
+
+use crate::config::{Config, Host, Shared};
+use crate::filter::Filter;
+use crate::host::{HostPattern, Hosts};
+use crate::key::ResourceKey;
+use crate::path::{PathError, decode, encode, lenient, merge_slashes};
+use crate::paths::Paths;
+use crate::regex::CompiledRegex;
+use crate::route::{Action, Conditions, Route, ValueMatch};
+
+/// The routes of a configuration, indexed. `R` is what its owner keeps for each route.
+#[derive(Debug)]
+pub struct Table<R> {
+    by_name: Hosts<Arc<CompiledHost<R>>>,
+    by_pattern: BTreeMap<HostPattern, Arc<CompiledHost<R>>>,
+}
+
+/// One host, indexed.
+#[derive(Debug)]
+pub struct CompiledHost<R> {
+    source: Shared<Host>,
+    paths: Paths,
+    routes: Vec<CompiledRoute<R>>,
+}
+
+/// One route with what its owner keeps for it.
+#[derive(Debug)]
+pub struct CompiledRoute<R> {
+    /// The route, in the order of its host.
+    pub route: Route,
+    /// What the owner of the table keeps for it.
+    pub bound: R,
+}
+
+/// Part of a resource that could not be compiled. The rest of it is served.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rejected {
+    /// The resource.
+    pub key: ResourceKey,
+    /// What is wrong with it.
+    pub error: String,
+}
+
+/// What a request is matched by.
+#[derive(Clone, Copy, Debug)]
+pub struct Target<'a> {
+    /// The host in lower case, without port or trailing dot.
+    pub host: &'a str,
+    /// The path as it will be forwarded: see [`crate::path::normalize`].
+    pub path: &'a str,
+    /// The query, without its question mark.
+    pub query: Option<&'a str>,
+    /// The method.
+    pub method: &'a Method,
+    /// The header fields.
+    pub headers: &'a HeaderMap,
+}
+
+/// The route that takes a request.
+#[derive(Debug)]
+pub struct Matched<'t, R> {
+    /// The route.
+    pub route: &'t Route,
+    /// What the owner of the table keeps for it.
+    pub bound: &'t R,
+    /// Its expression, when its path is one.
+    pub regex: Option<&'t CompiledRegex>,
+}
+
+impl<R> Matched<'_, R> {
+    /// The groups of the route's expression in `path`, percent-encoded, the whole match first.
+    ///
+    /// When the route's path is no expression, only the path itself.
+    pub fn groups(&self, path: &str) -> Vec<String> {
+        let groups = self.regex.and_then(|regex| {
+            let decoded = decode(path);
+            let groups = regex.groups(&decoded)?;
+            Some(groups.into_iter().map(encode).collect())
+        });
+        groups.unwrap_or_else(|| vec![path.to_string()])
+    }
+}
+
+impl<R> Default for Table<R> {
+    fn default() -> Self {
+        Self {
+            by_name: Hosts::default(),
+            by_pattern: BTreeMap::new(),
+        }
+    }
+}
+
+impl<R> Table<R> {
+    /// Compiles `config`, taking over from `previous` what did not change.
+    ///
+    /// `bind` makes what the owner keeps for a new or changed route.
+    pub fn compile(
+        config: &Config,
+        previous: &Self,
+        mut bind: impl FnMut(&HostPattern, &Route) -> R,
+    ) -> (Self, Vec<Rejected>) {
+        let mut rejected = Vec::new();
+        let mut by_pattern = BTreeMap::new();
+        for (pattern, host) in &config.hosts {
+            let same = |old: &&Arc<CompiledHost<R>>| old.source == *host;
+            let compiled = match previous.by_pattern.get(pattern).filter(same) {
+                Some(old) => Arc::clone(old),
+                None => {
+                    let (new, errors) = CompiledHost::new(host, |route| bind(pattern, route));
+                    rejected.extend(errors.into_iter().map(|error| Rejected {
+                        key: ResourceKey::Host(pattern.clone()),
+                        error,
+                    }));
+                    Arc::new(new)
+                }
+            };
+            by_pattern.insert(pattern.clone(), compiled);
+        }
+        let hosts = by_pattern.iter();
+        let by_name = hosts.map(|(p, h)| (p.clone(), Arc::clone(h))).collect();
+        let table = Self {
+            by_name,
+            by_pattern,
+        };
+        (table, rejected)
+    }
+
+    /// The route that takes a request; `None` when none does.
+    ///
+    /// # Errors
+    /// When a lenient server could read the path as one that another route takes.
+    pub fn route(&self, target: &Target<'_>) -> Result<Option<Matched<'_, R>>, PathError> {
+        let Some(host) = self.by_name.find(target.host) else {
+            return Ok(None);
+        };
+        let found = host.find(target.path, target);
+        if let Some(reading) = lenient(target.path)?
+            && host.find(&reading, target) != found
+        {
+            return Err(PathError::DotParameter);
+        }
+        Ok(found.and_then(|number| host.matched(number)))
+    }
+
+    /// Whether there is a host for this name, be it only the one without a name.
+    pub fn has_host(&self, name: &str) -> bool {
+        self.by_name.find(name).is_some()
+    }
+
+    /// Every route with its host, in the order of the hosts.
+    pub fn routes(&self) -> impl Iterator<Item = (&HostPattern, &CompiledRoute<R>)> {
+        let hosts = self.by_pattern.iter();
+        hosts.flat_map(|(pattern, host)| host.routes.iter().map(move |route| (pattern, route)))
+    }
+}
+
+impl<R> CompiledHost<R> {
+    fn new(source: &Shared<Host>, mut bind: impl FnMut(&Route) -> R) -> (Self, Vec<String>) {
+        let routes: Vec<_> = source.routes.iter().map(closed_if_unknown).collect();
+        let (paths, failed) = Paths::new(routes.iter().map(|route| &route.path));
+        let describe = |(number, error): (usize, crate::RegexError)| {
+            let route = routes.get(number);
+            let origin = route.map(|r| format!("{} {:?}: ", r.origin, r.rule));
+            format!("{}{error}", origin.unwrap_or_default())
+        };
+        let errors = failed.into_iter().map(describe).collect();
+        let bound = |route: Route| CompiledRoute {
+            bound: bind(&route),
+            route,
+        };
+        let host = Self {
+            source: source.clone(),
+            paths,
+            routes: routes.into_iter().map(bound).collect(),
+        };
+        (host, errors)
+    }
+
+    fn find(&self, path: &str, target: &Target<'_>) -> Option<usize> {
+        self.paths.find(&merge_slashes(path), |number| {
+            let route = self.routes.get(number);
+            route.is_some_and(|route| route.route.conditions.hold(target))
+        })
+    }
+
+    fn matched(&self, number: usize) -> Option<Matched<'_, R>> {
+        let compiled = self.routes.get(number)?;
+        Some(Matched {
+            route: &compiled.route,
+            bound: &compiled.bound,
+            regex: self.paths.regex(number),
+        })
+    }
+}
+
+/// A filter or an action that this version does not know may be a restriction: the route closes.
+fn closed_if_unknown(route: &Route) -> Route {
+    let unknown_filter = route
+        .filters
+        .iter()
+        .any(|f| matches!(f, Filter::Unknown(_)));
+    let mut route = route.clone();
+    if unknown_filter || matches!(route.action, Action::Unknown(_)) {
+        route.filters.clear();
+        route.action = Action::Unavailable {
+            reason: "the configuration asks for what this version does not know; upgrade the proxy"
+                .into(),
+        };
+    }
+    route.filters.sort_by_key(Filter::order);
+    route
+}
+
+impl Conditions {
+    /// Whether a request meets all of them.
+    pub fn hold(&self, target: &Target<'_>) -> bool {
+        let method = self.methods.is_empty() || self.methods.iter().any(|m| m.0 == *target.method);
+        let header = |(name, value): &(crate::Text<http::HeaderName>, ValueMatch)| {
+            let mut values = target.headers.get_all(&name.0).iter();
+            values.any(|v| value.accepts(v.as_bytes()))
+        };
+        let parameter = |(name, value): &(Box<str>, ValueMatch)| {
+            let pairs = target.query.unwrap_or_default().split('&');
+            let mut pairs = pairs.map(|pair| pair.split_once('=').unwrap_or((pair, "")));
+            pairs.any(|(n, v)| *n == **name && value.accepts(v.as_bytes()))
+        };
+        method && self.headers.iter().all(header) && self.query.iter().all(parameter)
+    }
+}
+
+impl ValueMatch {
+    fn accepts(&self, value: &[u8]) -> bool {
+        match self {
+            Self::Present => true,
+            Self::Exact(exact) => exact.as_bytes() == value,
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! What has changed, and the form in which it travels; nothing else.
+//!
+//! `Delta::between(have, config)` is the smallest delta that turns what a proxy has into `config`.
+//! This is one of the three places where private keys are exposed: on the wire they must be whole.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::config::{Cert, Challenge, Config, Host, Shared, Upstream};
+use crate::host::HostPattern;
+use crate::key::ResourceKey;
+
+/// What a proxy has: the hash of each of its resources.
+pub type Have = BTreeMap<ResourceKey, u128>;
+
+/// The difference between two configurations. It is applied whole or not at all.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Delta {
+    /// New and changed resources.
+    pub upsert: BTreeMap<ResourceKey, Resource>,
+    /// Resources that are gone.
+    pub remove: Vec<ResourceKey>,
+}
+
+/// Any resource.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Resource {
+    /// A virtual host.
+    Host(Shared<Host>),
+    /// A Service port with its endpoints.
+    Upstream(Shared<Upstream>),
+    /// A certificate, its key exposed when serialised.
+    #[serde(serialize_with = "exposed")]
+    Cert(Shared<Cert>),
+    /// An ACME challenge.
+    Challenge(Shared<Challenge>),
+}
+
+/// A [`Cert`] as it travels.
+#[derive(Serialize)]
+struct ExposedCert<'a> {
+    names: &'a [HostPattern],
+    chain: &'a str,
+    key: &'a str,
+    not_after: i64,
+}
+
+fn exposed<S: serde::Serializer>(cert: &Shared<Cert>, serializer: S) -> Result<S::Ok, S::Error> {
+    let exposed = ExposedCert {
+        names: &cert.names,
+        chain: &cert.chain,
+        key: cert.key.expose(),
+        not_after: cert.not_after,
+    };
+    exposed.serialize(serializer)
+}
+
+impl Delta {
+    /// What must be sent to someone who has `have`, so that it has `config`.
+    pub fn between(have: &Have, config: &Config) -> Self {
+        let want = config.resources();
+        let gone = have.keys().filter(|key| !want.contains_key(*key));
+        let remove = gone.cloned().collect();
+        let upsert = want
+            .into_iter()
+            .filter(|(key, resource)| have.get(key) != Some(&resource.hash()))
+            .collect();
+        Self { upsert, remove }
+    }
+
+    /// Whether nothing changes.
+    pub fn is_empty(&self) -> bool {
+        self.upsert.is_empty() && self.remove.is_empty()
+    }
+}
+
+impl Resource {
+    /// The hash of its content.
+    pub fn hash(&self) -> u128 {
+        match self {
+            Self::Host(host) => host.hash(),
+            Self::Upstream(upstream) => upstream.hash(),
+            Self::Cert(cert) => cert.hash(),
+            Self::Challenge(challenge) => challenge.hash(),
+        }
+    }
+}
+
+impl Config {
+    /// Every resource by its name.
+    pub fn resources(&self) -> BTreeMap<ResourceKey, Resource> {
+        let hosts = self.hosts.iter();
+        let upstreams = self.upstreams.iter();
+        let certs = self.certs.iter();
+        let challenges = self.challenges.iter();
+        let hosts = hosts.map(|(k, v)| (ResourceKey::Host(k.clone()), Resource::Host(v.clone())));
+        let upstreams = upstreams.map(|(k, v)| {
+            (
+                ResourceKey::Upstream(k.clone()),
+                Resource::Upstream(v.clone()),
+            )
+        });
+        let certs = certs.map(|(k, v)| (ResourceKey::Cert(k.clone()), Resource::Cert(v.clone())));
+        let challenges = challenges.map(|(k, v)| {
+            (
+                ResourceKey::Challenge(k.clone()),
+                Resource::Challenge(v.clone()),
+            )
+        });
+        hosts
+            .chain(upstreams)
+            .chain(certs)
+            .chain(challenges)
+            .collect()
+    }
+
+    /// What this configuration consists of.
+    pub fn have(&self) -> Have {
+        let resources = self.resources().into_iter();
+        resources
+            .map(|(key, resource)| (key, resource.hash()))
+            .collect()
+    }
+
+    /// This configuration with `delta` applied.
+    #[must_use]
+    pub fn apply(mut self, delta: Delta) -> Self {
+        for key in &delta.remove {
+            match key {
+                ResourceKey::Host(key) => drop(self.hosts.remove(key)),
+                ResourceKey::Upstream(key) => drop(self.upstreams.remove(key)),
+                ResourceKey::Cert(key) => drop(self.certs.remove(key)),
+                ResourceKey::Challenge(key) => drop(self.challenges.remove(key)),
+            }
+        }
+        for (key, resource) in delta.upsert {
+            match (key, resource) {
+                (ResourceKey::Host(k), Resource::Host(v)) => drop(self.hosts.insert(k, v)),
+                (ResourceKey::Upstream(k), Resource::Upstream(v)) => {
+                    drop(self.upstreams.insert(k, v));
+                }
+                (ResourceKey::Cert(k), Resource::Cert(v)) => drop(self.certs.insert(k, v)),
+                (ResourceKey::Challenge(k), Resource::Challenge(v)) => {
+                    drop(self.challenges.insert(k, v));
+                }
+                // A key of one kind with a resource of another names nothing.
+                _ => {}
+            }
+        }
+        self
+    }
+}

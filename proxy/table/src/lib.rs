@@ -1,0 +1,44 @@
+//! The routing table: what is sent to a proxy, compiled, and matched.
+//!
+//! Everything here is a value or a pure function of values.
+//! This crate must never do IO, read a clock or link a runtime: the controller, the admission
+//! webhook, the command line and every proxy call it and must all get the same answer.
+
+#![forbid(unsafe_code)]
+
+mod compile;
+mod config;
+mod delta;
+mod filter;
+mod header;
+mod host;
+mod key;
+mod path;
+mod paths;
+mod policy;
+mod redirect;
+mod regex;
+mod rewrite;
+mod route;
+mod secret;
+mod text;
+
+pub use compile::{CompiledHost, CompiledRoute, Matched, Rejected, Table, Target};
+pub use config::{Cert, Challenge, Config, Endpoint, External, Host, Shared, Stage, Upstream};
+pub use delta::{Delta, Have, Resource};
+pub use filter::{Filter, Ranges, RangesError};
+pub use header::{HOP_BY_HOP, is_hop_by_hop};
+pub use host::{HostError, HostPattern, Hosts};
+pub use key::{CertKey, KeyError, ResourceKey, Token, UpstreamKey, Via};
+pub use path::{NormalPath, PathError, lenient, merge_slashes, normalize};
+pub use paths::Paths;
+pub use policy::{Affinity, AffinityMode, Cookie, HashKey, HashKeyError, HashPart, Policy};
+pub use redirect::{Location, Redirect, RequestUrl};
+pub use regex::{CompiledRegex, PathRegex, RegexError};
+pub use rewrite::{Template, TemplateError};
+pub use route::{
+    Action, Backend, Conditions, Forward, Millis, Origin, PathMatch, Protocol, Retry, RetryOn,
+    Route, Timeouts, ValueMatch,
+};
+pub use secret::Secret;
+pub use text::Text;

@@ -1,0 +1,233 @@
+//! The paths of one host, ready to be asked.
+//!
+//! Exact paths come first. Then the longest rule wins, where the length is that of the rule's
+//! text, regular expressions included; of two as long, the Prefix wins over the expression.
+//! Equals are tried in the order in which they were given.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use crate::path::decode;
+use crate::regex::{CompiledRegex, RegexError};
+use crate::route::PathMatch;
+
+/// An index of path rules; it answers with the rule's number.
+#[derive(Debug)]
+pub struct Paths {
+    slots: matchit::Router<Slot>,
+    /// Longest first, then in reverse lexical order, as ingress-nginx writes its locations.
+    regexes: Vec<RegexRule>,
+}
+
+#[derive(Debug)]
+struct RegexRule {
+    length: usize,
+    regex: CompiledRegex,
+    rule: usize,
+}
+
+/// The rules that stand under one key of the router.
+#[derive(Clone, Debug, Default)]
+struct Slot {
+    /// Exact rules for just this path.
+    exact: Vec<usize>,
+    /// Prefix rules, the longest text first.
+    prefix: Vec<usize>,
+    /// The length of the longest prefix rule's text.
+    length: usize,
+    /// The prefix without its trailing slash; empty for the root.
+    base: Box<str>,
+}
+
+impl Paths {
+    /// Indexes `rules`; those that do not compile are left out and named with their number.
+    pub fn new<'a>(
+        rules: impl IntoIterator<Item = &'a PathMatch>,
+    ) -> (Self, Vec<(usize, RegexError)>) {
+        let mut slots: BTreeMap<String, Slot> = BTreeMap::new();
+        let mut regexes = Vec::new();
+        let mut failed = Vec::new();
+        let mut prefixes = Vec::new();
+        for (number, rule) in rules.into_iter().enumerate() {
+            match rule {
+                PathMatch::Exact(path) => {
+                    slots
+                        .entry(path.as_str().into())
+                        .or_default()
+                        .exact
+                        .push(number);
+                }
+                PathMatch::Prefix(path) => prefixes.push((number, path.as_str())),
+                PathMatch::Regex(regex) => match regex.compile() {
+                    Ok(compiled) => regexes.push((&regex.pattern, number, compiled)),
+                    Err(error) => failed.push((number, error)),
+                },
+            }
+        }
+        prefixes.sort_by_key(|(_, path)| std::cmp::Reverse(path.len()));
+        for (number, path) in prefixes {
+            let base = path.strip_suffix('/').unwrap_or(path);
+            for key in [
+                base.to_string(),
+                format!("{base}/"),
+                format!("{base}/{{*rest}}"),
+            ] {
+                if key.is_empty() {
+                    continue; // no request has an empty path
+                }
+                let slot = slots.entry(key).or_default();
+                slot.prefix.push(number);
+                slot.length = slot.length.max(path.len());
+                slot.base = base.into();
+            }
+        }
+        regexes.sort_by(|(a, ..), (b, ..)| b.len().cmp(&a.len()).then_with(|| b.cmp(a)));
+        let paths = Self {
+            slots: router(slots),
+            regexes: regexes
+                .into_iter()
+                .map(|(pattern, rule, regex)| RegexRule {
+                    length: pattern.len(),
+                    regex,
+                    rule,
+                })
+                .collect(),
+        };
+        (paths, failed)
+    }
+
+    /// The first rule in order of precedence that takes `path` and that `accepts` takes.
+    ///
+    /// `path` is in normal form with repeated slashes merged.
+    pub fn find(&self, path: &str, mut accepts: impl FnMut(usize) -> bool) -> Option<usize> {
+        let mut slot = self.slot(path);
+        let exact = slot.map_or(&[][..], |slot| &slot.exact);
+        if let Some(rule) = exact.iter().copied().find(|rule| accepts(*rule)) {
+            return Some(rule);
+        }
+        if slot.is_some_and(|slot| slot.prefix.is_empty()) {
+            slot = self.shorter(path);
+        }
+        let decoded = if self.regexes.is_empty() {
+            Cow::Borrowed(&[][..])
+        } else {
+            decode(path)
+        };
+        let mut regexes = self.regexes.iter().peekable();
+        loop {
+            let longest_prefix = slot.map_or(0, |slot| slot.length);
+            while let Some(regex) = regexes.next_if(|regex| regex.length > longest_prefix) {
+                if regex.regex.is_match(&decoded) && accepts(regex.rule) {
+                    return Some(regex.rule);
+                }
+            }
+            let found = slot?.prefix.iter().copied().find(|rule| accepts(*rule));
+            if found.is_some() {
+                return found;
+            }
+            slot = self.shorter(&slot?.base);
+        }
+    }
+
+    /// The expression of rule `number`, when it is one.
+    pub fn regex(&self, number: usize) -> Option<&CompiledRegex> {
+        let rule = self.regexes.iter().find(|rule| rule.rule == number);
+        rule.map(|rule| &rule.regex)
+    }
+
+    fn slot(&self, path: &str) -> Option<&Slot> {
+        self.slots.at(path).ok().map(|matched| matched.value)
+    }
+
+    /// The longest prefix that holds the parent of `path`.
+    fn shorter(&self, path: &str) -> Option<&Slot> {
+        let mut path = path;
+        loop {
+            let (parent, _) = path.rsplit_once('/')?;
+            path = parent;
+            let slot = self.slot(if path.is_empty() { "/" } else { path });
+            if slot.is_some_and(|slot| !slot.prefix.is_empty()) {
+                return slot;
+            }
+        }
+    }
+}
+
+/// The keys are distinct and hold no parameter but the last `{*rest}`, so none can conflict.
+fn router(slots: BTreeMap<String, Slot>) -> matchit::Router<Slot> {
+    let mut router = matchit::Router::new();
+    for (key, slot) in slots {
+        let inserted = router.insert(key, slot);
+        debug_assert!(inserted.is_ok(), "{inserted:?}");
+    }
+    router
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::regex::PathRegex;
+
+    fn rule(text: &str) -> PathMatch {
+        match text.split_once(' ').unwrap() {
+            ("=", path) => PathMatch::Exact(path.parse().unwrap()),
+            ("^", path) => PathMatch::Prefix(path.parse().unwrap()),
+            ("~", pattern) => PathMatch::Regex(PathRegex {
+                pattern: pattern.into(),
+                ignore_case: false,
+            }),
+            _ => panic!("{text}"),
+        }
+    }
+
+    fn find<'a>(rules: &[&'a str], path: &str) -> Option<&'a str> {
+        let parsed: Vec<_> = rules.iter().map(|text| rule(text)).collect();
+        let (paths, failed) = Paths::new(&parsed);
+        assert_eq!(failed, []);
+        paths.find(path, |_| true).map(|number| rules[number])
+    }
+
+    #[test]
+    fn exact_then_longest() {
+        let rules = [
+            "^ /",
+            "^ /foo",
+            "= /foo",
+            "^ /foo/bar",
+            "~ /foo/[a-z]+/x",
+            "~ /f",
+        ];
+        for (path, expected) in [
+            ("/", "^ /"),
+            ("/foo", "= /foo"),
+            ("/foo/", "^ /foo"),
+            ("/foo/barbaz", "^ /foo"),
+            ("/foo/bar/baz", "^ /foo/bar"),
+            ("/foo/bar/x", "~ /foo/[a-z]+/x"), // the longer text, though a prefix fits too
+            ("/fox", "~ /f"),
+            ("/x", "^ /"),
+        ] {
+            assert_eq!(find(&rules, path), Some(expected), "{path}");
+        }
+    }
+
+    #[test]
+    fn a_refused_rule_makes_way_for_the_next_shorter() {
+        let parsed = ["^ /", "^ /a", "= /a/b", "^ /a/b/c", "~ /a/b", "= /a/b/c"].map(rule);
+        let (paths, _) = Paths::new(&parsed);
+        let mut refused = Vec::new();
+        while let Some(rule) = paths.find("/a/b/c", |rule| !refused.contains(&rule)) {
+            refused.push(rule);
+        }
+        assert_eq!(refused, [5, 3, 4, 1, 0]);
+    }
+
+    #[test]
+    fn an_exact_rule_does_not_hide_the_prefix_around_it() {
+        let parsed = ["^ /", "= /a"].map(rule);
+        let (paths, _) = Paths::new(&parsed);
+        assert_eq!(paths.find("/a", |rule| rule != 1), Some(0));
+        assert_eq!(find(&["= /a/"], "/a"), None);
+        assert_eq!(find(&["^ /foo", "^ /foo/"], "/foo"), Some("^ /foo/"));
+    }
+}
