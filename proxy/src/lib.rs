@@ -1,2 +1,5 @@
+//! The data plane: terminates, routes, balances and forwards.
+
 #![forbid(unsafe_code)]
-//! Placeholder.
+
+pub mod upstream;

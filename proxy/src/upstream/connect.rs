@@ -1,0 +1,154 @@
+//! Dialling an endpoint: TCP, then TLS when it is asked for.
+
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use rustls::ClientConfig;
+use rustls_pki_types::ServerName;
+use socket2::{SockRef, TcpKeepalive};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+
+use crate::tls;
+
+/// What is spoken over a connection to an endpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Transport {
+    /// HTTP/1.1.
+    Http,
+    /// HTTP/1.1 over TLS.
+    Https,
+    /// HTTP/2 with prior knowledge.
+    H2c,
+    /// HTTP/2 over TLS.
+    H2,
+}
+
+impl Transport {
+    /// Whether requests share a connection.
+    pub(crate) fn is_multiplexed(self) -> bool {
+        matches!(self, Self::H2c | Self::H2)
+    }
+}
+
+/// Opens connections to endpoints.
+#[derive(Clone)]
+pub(crate) struct Connector {
+    https: Arc<ClientConfig>,
+    h2: Arc<ClientConfig>,
+}
+
+impl std::fmt::Debug for Connector {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Connector")
+    }
+}
+
+impl Connector {
+    pub(crate) fn new() -> Result<Self, rustls::Error> {
+        Ok(Self {
+            https: tls::client(&[b"http/1.1"])?,
+            h2: tls::client(&[b"h2"])?,
+        })
+    }
+
+    /// Opens one, without a time limit of its own.
+    ///
+    /// # Errors
+    /// When the endpoint does not accept, or its TLS handshake fails.
+    pub(crate) async fn connect(&self, to: SocketAddr, over: Transport) -> io::Result<Io> {
+        let tcp = TcpStream::connect(to).await?;
+        tcp.set_nodelay(true)?;
+        keep_alive(&tcp)?;
+        let config = match over {
+            Transport::Http | Transport::H2c => return Ok(Io::Plain(tcp)),
+            Transport::Https => &self.https,
+            Transport::H2 => &self.h2,
+        };
+        // An address as the name sends no SNI, which is what ingress-nginx does by default.
+        let name = ServerName::IpAddress(to.ip().into());
+        let tls = TlsConnector::from(Arc::clone(config)).connect(name, tcp).await?;
+        Ok(Io::Tls(Box::new(tls)))
+    }
+}
+
+/// A host that vanished says nothing: the kernel has to ask.
+fn keep_alive(tcp: &TcpStream) -> io::Result<()> {
+    let socket = SockRef::from(tcp);
+    let keep_alive = TcpKeepalive::new().with_time(Duration::from_secs(60));
+    socket.set_tcp_keepalive(&keep_alive.with_interval(Duration::from_secs(15)))?;
+    socket.set_tcp_user_timeout(Some(Duration::from_secs(60)))
+}
+
+/// A connection to an endpoint.
+#[derive(Debug)]
+pub(crate) enum Io {
+    /// As it is.
+    Plain(TcpStream),
+    /// Encrypted.
+    Tls(Box<TlsStream<TcpStream>>),
+}
+
+impl AsyncRead for Io {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(io) => Pin::new(io).poll_read(cx, buf),
+            Self::Tls(io) => Pin::new(io).poll_read(cx, buf),
+        }
+    }
+}
+
+impl AsyncWrite for Io {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Plain(io) => Pin::new(io).poll_write(cx, buf),
+            Self::Tls(io) => Pin::new(io).poll_write(cx, buf),
+        }
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Plain(io) => Pin::new(io).poll_write_vectored(cx, bufs),
+            Self::Tls(io) => Pin::new(io).poll_write_vectored(cx, bufs),
+        }
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        match self {
+            Self::Plain(io) => io.is_write_vectored(),
+            Self::Tls(io) => io.is_write_vectored(),
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(io) => Pin::new(io).poll_flush(cx),
+            Self::Tls(io) => Pin::new(io).poll_flush(cx),
+        }
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(io) => Pin::new(io).poll_shutdown(cx),
+            Self::Tls(io) => Pin::new(io).poll_shutdown(cx),
+        }
+    }
+}

@@ -1,0 +1,4 @@
+//! Where requests go: endpoints and how one is chosen.
+
+pub mod balance;
+pub mod endpoint;
