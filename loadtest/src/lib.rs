@@ -1,2 +1,9 @@
 #![forbid(unsafe_code)]
-//! Placeholder.
+//! Everything that stands around the proxy when it is shown, tested or measured.
+//!
+//! `serve` answers as a backend, `run` makes requests as a client, `compare` measures proxies
+//! against each other. The product never depends on this crate, and this crate never reaches
+//! into the product: it meets the proxy only through sockets and its command line.
+
+mod canned;
+pub mod serve;

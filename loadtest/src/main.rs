@@ -1,0 +1,36 @@
+#![forbid(unsafe_code)]
+//! The command line of the load tester: one subcommand, one job.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use portreeve_loadtest::serve;
+
+/// Echo backends and a small load generator for trying, testing and measuring Portreeve.
+#[derive(Parser)]
+#[command(version, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    job: Job,
+}
+
+#[derive(Subcommand)]
+enum Job {
+    /// Answer as one or several backends over HTTP/1.1, HTTP/2, gRPC and WebSocket.
+    Serve(serve::Options),
+}
+
+// One thread: whoever measures pins this process to one core, and examples need no more.
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    let done = match Cli::parse().job {
+        Job::Serve(options) => serve::run(options).await,
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("portreeve-loadtest: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
