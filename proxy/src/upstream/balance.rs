@@ -16,7 +16,7 @@ use std::sync::atomic::Ordering;
 use portreeve_table::Policy;
 
 pub use hash::stable_hash;
-pub(super) use {latency::Latency, turns::Turns};
+pub(super) use {hash::mix, latency::Latency, turns::Turns};
 
 use super::endpoint::{Endpoint, EndpointSet};
 
@@ -115,15 +115,18 @@ impl EndpointSet {
         if self.endpoints().get(favourite)?.state.in_flight() == 0 {
             return Some(favourite);
         }
-        let candidates = || self.untried(self.candidates.iter(), &[]);
-        let busy: f64 = candidates()
-            .map(|(_, e)| f64::from(e.state.in_flight()))
-            .sum();
-        let weights: f64 = candidates().map(|(_, e)| f64::from(e.weight)).sum();
+        let candidates = self.untried(self.candidates.iter(), &[]);
+        let (busy, weights) = candidates.fold((0.0, 0.0), |(busy, weights), (_, e)| {
+            let in_flight = f64::from(e.state.in_flight());
+            (busy + in_flight, weights + f64::from(e.weight))
+        });
         let has_room = |endpoint: &Endpoint| {
             let share = busy * f64::from(endpoint.weight) / weights;
             f64::from(endpoint.state.in_flight()) <= (share * BOUND).ceil()
         };
+        if self.endpoints().get(favourite).is_some_and(has_room) {
+            return Some(favourite);
+        }
         let with_room = self.preferred(key, |index, e| untried(index) && has_room(e));
         with_room.or(Some(favourite))
     }
@@ -131,7 +134,7 @@ impl EndpointSet {
     /// Of two, one drawn by weight and another one drawn evenly, the one that would answer first.
     fn faster_of_two(&self, request: &Choice, tried: &[usize]) -> Option<usize> {
         // Drawn anew for each try, or the neighbour of the endpoint that failed would get it all.
-        let random = hash::mix(request.random ^ tried.len() as u64);
+        let random = mix(request.random ^ tried.len() as u64);
         let (low, high) = (random as u32 as usize, (random >> 32) as usize);
         let mut turns = self.turns.from(low);
         let first = turns.find(|position| self.is_untried(*position, tried))?;

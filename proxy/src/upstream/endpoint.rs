@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use portreeve_table::Stage;
 use rustc_hash::FxHashMap;
 
+use super::affinity::Session;
 use super::balance::{Latency, Turns, stable_hash};
 
 /// What is known of one endpoint, shared by all workers.
@@ -66,6 +67,8 @@ pub struct Endpoint {
     pub state: Arc<EndpointState>,
     /// A hash of the address: the same on every replica.
     pub(super) hash: u64,
+    /// Its name in the cookies of persistent sessions.
+    pub(super) session: Session,
 }
 
 impl Endpoint {
@@ -76,6 +79,7 @@ impl Endpoint {
             stage: configured.stage,
             state,
             hash: address_hash(configured.address),
+            session: Session::of_endpoint(configured.address),
         }
     }
 }

@@ -1,4 +1,5 @@
 //! Where requests go: endpoints and how one is chosen.
 
+pub mod affinity;
 pub mod balance;
 pub mod endpoint;
