@@ -12,7 +12,7 @@ use crate::config::{Config, Host, Shared};
 use crate::filter::Filter;
 use crate::host::{HostPattern, Hosts};
 use crate::key::ResourceKey;
-use crate::path::{PathError, decode, encode, lenient, merge_slashes};
+use crate::path::{PathError, decode, encode, lenient, matched_form};
 use crate::paths::Paths;
 use crate::regex::CompiledRegex;
 use crate::route::{Action, Conditions, Route, ValueMatch};
@@ -143,10 +143,9 @@ impl<R> Table<R> {
             return Ok(None);
         };
         let found = host.find(target.path, target);
-        if let Some(reading) = lenient(target.path)?
-            && host.find(&reading, target) != found
-        {
-            return Err(PathError::DotParameter);
+        let mut readings = lenient(target.path).into_iter();
+        if readings.any(|reading| host.find(&reading, target) != found) {
+            return Err(PathError::Ambiguous);
         }
         Ok(found.and_then(|number| host.matched(number)))
     }
@@ -186,7 +185,7 @@ impl<R> CompiledHost<R> {
     }
 
     fn find(&self, path: &str, target: &Target<'_>) -> Option<usize> {
-        self.paths.find(&merge_slashes(path), |number| {
+        self.paths.find(&matched_form(path), |number| {
             let route = self.routes.get(number);
             route.is_some_and(|route| route.route.conditions.hold(target))
         })

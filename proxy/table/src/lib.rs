@@ -30,7 +30,7 @@ pub use filter::{Filter, Ranges, RangesError};
 pub use header::{HOP_BY_HOP, is_hop_by_hop};
 pub use host::{HostError, HostPattern, Hosts};
 pub use key::{CertKey, KeyError, ResourceKey, Token, UpstreamKey, Via};
-pub use path::{NormalPath, PathError, lenient, merge_slashes, normalize};
+pub use path::{NormalPath, PathError, lenient, matched_form, normalize};
 pub use paths::Paths;
 pub use policy::{Affinity, AffinityMode, Cookie, HashKey, HashKeyError, HashPart, Policy};
 pub use redirect::{Location, Redirect, RequestUrl};

@@ -2,9 +2,11 @@
 //!
 //! In it every byte is a legal path character (RFC 3986, section 3.3), escapes are upper case and
 //! stand only where they are needed, and there are no dot segments.
-//! What is matched is what is forwarded: no path can be allowed in one form and served in another.
-//! Escaped slashes and backslashes are never separators, and a path that a lenient server could
-//! read as another one is refused when that other one would be routed elsewhere.
+//! What is matched is what is forwarded, but for differences that no server sees: repeated slashes
+//! count as one, and `%40` is `@`. No path can be allowed in one form and served in another.
+//! Escaped slashes and backslashes are never separators. A path that a lenient server could read as
+//! another one is refused when that other one would be routed elsewhere, and always when only such
+//! a server would see dot segments in it.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -35,11 +37,16 @@ pub enum PathError {
     /// More `..` than there are elements.
     #[error("it climbs above the root with ..")]
     AboveRoot,
-    /// `..;x` is `..` to some servers.
+    /// `..;x` and `..%2F` are `..` to some servers.
     #[error(
-        "an element of dots with a parameter, such as ..;, is read differently by different servers"
+        "dots beside an escaped separator or a parameter, such as ..%2F or ..;, are read differently by different servers"
     )]
-    DotParameter,
+    HiddenDots,
+    /// Another route would take it as some servers read it.
+    #[error(
+        "with its escaped separators or its parameters read as some servers do, it belongs to another route"
+    )]
+    Ambiguous,
 }
 
 impl NormalPath {
@@ -49,7 +56,7 @@ impl NormalPath {
     /// When it does not start with a slash or holds what no request can hold.
     pub fn parse(rule: &str) -> Result<Self, PathError> {
         let forwarded = normalize(rule)?;
-        Ok(Self(merge_slashes(&forwarded).into()))
+        Ok(Self(matched_form(&forwarded).into()))
     }
 
     /// The path as text.
@@ -105,7 +112,8 @@ const fn is_unreserved(byte: u8) -> bool {
 }
 
 /// The form of a path in which it is forwarded: normal, but with repeated slashes kept, because
-/// some applications carry a URL in their path.
+/// some applications carry a URL in their path. Only the first slash is alone: what follows two is
+/// a host to some servers.
 ///
 /// # Errors
 /// When no server could be trusted to read the path as we do.
@@ -113,15 +121,21 @@ pub fn normalize(raw: &str) -> Result<Cow<'_, str>, PathError> {
     if !raw.starts_with('/') {
         return Err(PathError::NotAbsolute);
     }
-    let escaped = if raw.bytes().all(|byte| class(byte) == Class::Plain) {
+    let mut path = if raw.bytes().all(|byte| class(byte) == Class::Plain) {
         Cow::Borrowed(raw)
     } else {
         Cow::Owned(escape(raw)?)
     };
-    if !has_dot_segment(&escaped) {
-        return Ok(escaped);
+    if path.contains("/.") && path.split('/').any(is_dots) {
+        path = Cow::Owned(resolve_dots(&path)?);
     }
-    resolve_dots(&escaped).map(Cow::Owned)
+    if has_hidden_dots(&path) {
+        return Err(PathError::HiddenDots);
+    }
+    if path.starts_with("//") {
+        path = Cow::Owned(format!("/{}", path.trim_start_matches('/')));
+    }
+    Ok(path)
 }
 
 /// Escapes what must be, unescapes what need not be.
@@ -157,11 +171,23 @@ fn push_escape(out: &mut String, byte: u8) {
     }
 }
 
-fn has_dot_segment(path: &str) -> bool {
-    path.contains("/.")
-        && path
-            .split('/')
-            .any(|segment| matches!(segment.split(';').next(), Some("." | "..")))
+fn is_dots(segment: &str) -> bool {
+    matches!(segment, "." | "..")
+}
+
+/// Whether a lenient server would see dot segments in a path that has none.
+fn has_hidden_dots(path: &str) -> bool {
+    if !path.contains(['%', ';']) {
+        return false;
+    }
+    let separated = path.replace("%2F", "/").replace("%5C", "/");
+    let unescaped = separated.replace("%3B", ";");
+    let mut bare = unescaped.split('/').map(without_parameters);
+    bare.any(is_dots)
+}
+
+fn without_parameters(segment: &str) -> &str {
+    segment.split(';').next().unwrap_or_default()
 }
 
 /// RFC 3986, section 5.2.4, except that climbing above the root is an error.
@@ -173,9 +199,6 @@ fn resolve_dots(path: &str) -> Result<String, PathError> {
         match segment {
             "." => {}
             ".." => drop(kept.pop().ok_or(PathError::AboveRoot)?),
-            _ if matches!(segment.split(';').next(), Some("." | "..")) => {
-                return Err(PathError::DotParameter);
-            }
             _ => {
                 kept.push(segment);
                 continue;
@@ -188,36 +211,62 @@ fn resolve_dots(path: &str) -> Result<String, PathError> {
     Ok(format!("/{}", kept.join("/")))
 }
 
-/// The form of a forwarded path in which it is matched: repeated slashes count as one.
-pub fn merge_slashes(path: &str) -> Cow<'_, str> {
-    if !path.contains("//") {
+/// The form of a forwarded path in which it is matched: repeated slashes count as one, and an escape
+/// stands only for what could not stand there itself. An escaped slash or semicolon stays one.
+pub fn matched_form(path: &str) -> Cow<'_, str> {
+    if !path.contains("//") && !path.contains('%') {
         return Cow::Borrowed(path);
     }
     let mut out = String::with_capacity(path.len());
-    for c in path.chars() {
+    let mut rest = path;
+    while let Some(c) = rest.chars().next() {
+        let (c, length) = needless_escape(rest).map_or((c, c.len_utf8()), |plain| (plain, 3));
         if c != '/' || !out.ends_with('/') {
             out.push(c);
         }
+        rest = rest.get(length..).unwrap_or_default();
     }
     Cow::Owned(out)
 }
 
-/// How a lenient server may read a normal path: escaped slashes and backslashes as separators,
-/// parameters (`;x`) dropped. `None` when there is nothing to read differently.
-///
-/// # Errors
-/// When that reading climbs above the root.
-pub fn lenient(path: &str) -> Result<Option<String>, PathError> {
-    if !path.contains(';') && !path.contains("%2F") && !path.contains("%5C") {
-        return Ok(None);
+/// The character at the start of `path`, when it is escaped and need not be.
+fn needless_escape(path: &str) -> Option<char> {
+    let digits = path.strip_prefix('%')?.get(..2)?;
+    let byte = u8::from_str_radix(digits, 16).ok()?;
+    let plain = class(byte) == Class::Plain && !matches!(byte, b'/' | b';');
+    plain.then_some(char::from(byte))
+}
+
+/// What a lenient server may do to a path before it looks at it, in the order in which it may.
+const LENIENCIES: [fn(&str) -> String; 5] = [
+    strip_parameters,
+    |path| path.replace("%2F", "/"),
+    |path| path.replace("%5C", "/"),
+    |path| path.replace("%3B", ";"),
+    strip_parameters,
+];
+
+/// Every other way in which a lenient server may read a normal path: escaped slashes and
+/// backslashes as separators, parameters (`;x`) dropped, before or after. Empty for most paths.
+pub fn lenient(path: &str) -> Vec<String> {
+    if !["%2F", "%5C", "%3B", ";"]
+        .iter()
+        .any(|odd| path.contains(odd))
+    {
+        return Vec::new();
     }
-    let separated = path.replace("%2F", "/").replace("%5C", "/");
-    let bare: Vec<_> = separated
-        .split('/')
-        .map(|segment| segment.split(';').next().unwrap_or_default())
-        .collect();
-    let resolved = resolve_dots(&bare.join("/"))?;
-    Ok(Some(merge_slashes(&resolved).into_owned()))
+    let mut readings = vec![path.to_string()];
+    for leniency in LENIENCIES {
+        let with = readings.iter().map(|reading| leniency(reading));
+        let new: Vec<_> = with.filter(|reading| !readings.contains(reading)).collect();
+        readings.extend(new);
+    }
+    readings.split_off(1)
+}
+
+fn strip_parameters(path: &str) -> String {
+    let bare: Vec<_> = path.split('/').map(without_parameters).collect();
+    bare.join("/")
 }
 
 /// A normal path as a regular expression sees it: percent-decoded, except for `%2F`, `%5C` and
@@ -276,7 +325,10 @@ mod tests {
             ("/a b", "/a%20b"),
             ("/café", "/caf%C3%A9"),
             ("/{x}", "/%7Bx%7D"),
-            ("/a//b", "/a//b"), // kept for the application, merged for matching
+            ("/a//b", "/a//b"),  // kept for the application, merged for matching
+            ("//a//b", "/a//b"), // but a path must not start like a host
+            ("/a/..//b", "/b"),
+            ("/%40a", "/%40a"), // kept for the application, `@` for matching
             ("/..a/...", "/..a/..."),
             ("/%252e", "/%252e"), // decoded once, never twice
             ("/a;v=1/b", "/a;v=1/b"),
@@ -301,25 +353,47 @@ mod tests {
             ("/a?b", PathError::NotAPath),
             ("/..", PathError::AboveRoot),
             ("/a/../../b", PathError::AboveRoot),
-            ("/a/..;/b", PathError::DotParameter),
-            ("/a/%2e.;x/b", PathError::DotParameter),
+            ("/a/..;/b", PathError::HiddenDots),
+            ("/a/%2e.;x/b", PathError::HiddenDots),
+            ("/a/..%3Bx/b", PathError::HiddenDots),
+            ("/a%2F..%2Fb", PathError::HiddenDots),
+            ("/a\\..\\b", PathError::HiddenDots),
+            ("/a/..%2fb", PathError::HiddenDots),
+            ("/a;x%2F../b", PathError::HiddenDots),
         ] {
             assert_eq!(normalize(raw).map(Cow::into_owned), Err(error), "{raw}");
         }
     }
 
     #[test]
-    fn the_lenient_reading_is_only_made_when_there_is_one() {
-        assert_eq!(lenient("/a/b"), Ok(None));
-        for (path, reading) in [
-            ("/a%2Fb", "/a/b"),
-            ("/a%2F..%2Fb", "/b"),
-            ("/a%5C..%5Cb", "/b"),
-            ("/a;x=1/b;y", "/a/b"),
+    fn every_lenient_reading_is_made_where_there_is_one() {
+        for (path, expected) in [
+            ("/a/b%20c", &[][..]),
+            ("/a%2Fb", &["/a/b"]),
+            ("/a%5Cb", &["/a/b"]),
+            ("/a;x=1/b;y", &["/a/b"]),
+            ("/a%3Bx", &["/a;x", "/a"]),
+            // Parameters may be dropped before or after.
+            ("/a;x%2Fb", &["/a", "/a;x/b", "/a/b"]),
+            ("/a%2Fb%5Cc", &["/a/b%5Cc", "/a%2Fb/c", "/a/b/c"]),
         ] {
-            assert_eq!(lenient(path), Ok(Some(reading.into())), "{path}");
+            assert_eq!(lenient(path), expected, "{path}");
         }
-        assert_eq!(lenient("/a%2F..%2F..%2Fb"), Err(PathError::AboveRoot));
+    }
+
+    #[test]
+    fn what_no_server_tells_apart_is_matched_as_one() {
+        for (path, matched) in [
+            ("/a/b", "/a/b"),
+            ("/a//b///", "/a/b/"),
+            ("/%40a%3Ab%2B", "/@a:b+"),
+            ("/a%2Fb%3Bc%5Cd%25e%20f", "/a%2Fb%3Bc%5Cd%25e%20f"),
+            ("/caf%C3%A9", "/caf%C3%A9"),
+        ] {
+            assert_eq!(matched_form(path), matched, "{path}");
+            assert_eq!(matched_form(matched), matched, "{path}");
+        }
+        assert_eq!(NormalPath::parse("/%40a//b"), NormalPath::parse("/@a/b"));
     }
 
     #[test]
@@ -336,14 +410,16 @@ mod tests {
             if let Ok(once) = normalize(&raw) {
                 let twice = normalize(&once);
                 prop_assert_eq!(twice.as_deref(), Ok(&*once));
-                prop_assert!(!once.split('/').any(|s| s == "." || s == ".."));
+                let readings = lenient(&once);
+                let all = readings.iter().map(String::as_str).chain([&*once]);
+                prop_assert!(!all.flat_map(|path| path.split('/')).any(is_dots));
             }
         }
 
         #[test]
         fn nothing_panics(raw in ".{0,40}") {
             if let Ok(normal) = normalize(&raw) {
-                let _ = (lenient(&normal), merge_slashes(&normal), encode(&decode(&normal)));
+                let _ = (lenient(&normal), matched_form(&normal), encode(&decode(&normal)));
             }
         }
     }
