@@ -6,4 +6,7 @@
 //! into the product: it meets the proxy only through sockets and its command line.
 
 mod canned;
+mod cpu;
+mod echo;
+pub mod run;
 pub mod serve;

@@ -1,21 +1,7 @@
 //! `echo.Echo`: one method for each of gRPC's four kinds of call.
 
-use super::frame::encode;
 use super::{Call, Failed, Frames};
-
-/// The one message there is, both as request and as answer.
-#[derive(Clone, PartialEq, prost::Message)]
-pub(crate) struct Message {
-    /// Said back as it came.
-    #[prost(string, tag = "1")]
-    pub(crate) text: String,
-    /// Said back as it came.
-    #[prost(bytes = "vec", tag = "2")]
-    pub(crate) data: Vec<u8>,
-    /// In answers, the service that answered.
-    #[prost(string, tag = "3")]
-    pub(crate) served_by: String,
-}
+use crate::echo::{Message, encode};
 
 impl Call {
     fn reply(&self, message: Message) -> bytes::Bytes {

@@ -1,26 +1,15 @@
-//! gRPC's frames: one byte for compression, four for the length, then the message.
+//! The messages of a call, taken out of gRPC's frames as the bytes come.
 
-use bytes::{Buf, BufMut, Bytes, BytesMut};
+use bytes::{Buf, BytesMut};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use prost::Message;
 
 use super::Failed;
+use crate::echo::HEAD;
 
 /// The largest message, gRPC's own default.
 const MAX_MESSAGE: usize = 4 * 1024 * 1024;
-const HEAD: usize = 5;
-
-/// A frame around `message`.
-pub(super) fn encode(message: &impl Message) -> Bytes {
-    let length = message.encoded_len();
-    let mut frame = BytesMut::with_capacity(HEAD + length);
-    frame.put_u8(0);
-    frame.put_u32(u32::try_from(length).unwrap_or(u32::MAX));
-    // Encoding into a buffer that grows cannot fail.
-    let _ = message.encode(&mut frame);
-    frame.freeze()
-}
 
 /// The messages of a call, as they come.
 pub(super) struct Messages {

@@ -5,8 +5,8 @@
 use prost::Message;
 
 use super::descriptor::{self, FILE, SERVICE};
-use super::frame::encode;
 use super::{Call, Failed, Frames};
+use crate::echo::encode;
 
 /// The method, in its final version.
 pub(super) const V1: &str = "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo";

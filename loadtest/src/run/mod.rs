@@ -1,0 +1,69 @@
+//! A small load generator: HTTP/1.1, HTTP/2, gRPC and WebSocket, bounded in count and in time.
+//!
+//! Whatever happens to a request is counted under a name and never ends the run: a proxy is
+//! tried while it restarts, reloads and refuses. It follows no redirects and repeats nothing,
+//! because both would hide what the proxy did.
+
+mod client;
+mod dial;
+mod failure;
+mod grpc;
+mod load;
+mod options;
+mod plan;
+mod report;
+mod talk;
+mod tally;
+mod trust;
+mod websocket;
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::cpu;
+use tally::Tally;
+
+pub use options::{Options, OptionsError};
+pub use report::{Output, Report};
+pub use talk::{TalkOptions, talk};
+
+/// Why a run could not be made, or was in vain.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The options do not make sense.
+    #[error(transparent)]
+    Options(#[from] OptionsError),
+    /// The process whose CPU time is wanted cannot be read.
+    #[error(transparent)]
+    Cpu(#[from] cpu::CpuError),
+    /// There is no room for the latencies.
+    #[error("cannot keep latencies: {0}")]
+    Latencies(#[from] hdrhistogram::CreationError),
+    /// A conversation failed.
+    #[error("{0}")]
+    Talk(#[from] failure::Failure),
+    /// The report was printed, and it says that nothing worked.
+    #[error("no request succeeded; the kinds of failure above say why")]
+    Nothing,
+}
+
+/// Makes the load that `options` describe and prints what came of it.
+pub async fn run(options: Options) -> Result<(), RunError> {
+    let report = measure(&options).await?;
+    println!("{}", report.print(options.output));
+    match report.succeeded() {
+        0 => Err(RunError::Nothing),
+        _ => Ok(()),
+    }
+}
+
+/// Makes the load that `options` describe.
+pub async fn measure(options: &Options) -> Result<Report, RunError> {
+    let plan = Arc::new(options.plan()?);
+    let tally = Arc::new(Mutex::new(Tally::new()?));
+    let before = cpu::of(&options.pid)?;
+    let elapsed = load::make(plan, &tally).await;
+    let used = cpu::of(&options.pid)?.saturating_sub(before);
+    let cpu = (!options.pid.is_empty()).then_some(used);
+    let tally = tally.lock().unwrap_or_else(PoisonError::into_inner);
+    Ok(Report::new(&tally, elapsed, cpu))
+}
