@@ -269,7 +269,7 @@ fn strip_parameters(path: &str) -> String {
     bare.join("/")
 }
 
-/// A normal path as a regular expression sees it: percent-decoded, except for `%2F`, `%5C` and
+/// A normal path as a regular expression sees it: percent-decoded, except for `%2F`, `%5C`, `%3B` and
 /// `%25`, so that a decoded path still says where its elements end.
 pub(crate) fn decode(path: &str) -> Cow<'_, [u8]> {
     if !path.contains('%') {
@@ -281,7 +281,7 @@ pub(crate) fn decode(path: &str) -> Cow<'_, [u8]> {
     for chunk in chunks {
         let (escape, rest) = chunk.split_at_checked(2).unwrap_or((chunk, ""));
         match u8::from_str_radix(escape, 16) {
-            Ok(byte) if !matches!(byte, b'/' | b'\\' | b'%') => out.push(byte),
+            Ok(byte) if !matches!(byte, b'/' | b'\\' | b'%' | b';') => out.push(byte),
             _ => {
                 out.push(b'%');
                 out.extend(escape.bytes());
