@@ -2,7 +2,8 @@
 //!
 //! Exact paths come first. Then the longest rule wins, where the length is that of the rule's
 //! text, regular expressions included; of two as long, the Prefix wins over the expression.
-//! Equals are tried in the order in which they were given.
+//! Expressions as long as each other are tried in reverse lexical order, as ingress-nginx writes its
+//! locations; what is equal then, in the order in which it was given.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -15,8 +16,14 @@ use crate::route::PathMatch;
 #[derive(Debug)]
 pub struct Paths {
     slots: matchit::Router<Slot>,
-    /// Longest first, then in reverse lexical order, as ingress-nginx writes its locations.
+    /// In the order of precedence.
     regexes: Vec<RegexRule>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct PrefixRule {
+    length: usize,
+    rule: usize,
 }
 
 #[derive(Debug)]
@@ -32,9 +39,7 @@ struct Slot {
     /// Exact rules for just this path.
     exact: Vec<usize>,
     /// Prefix rules, the longest text first.
-    prefix: Vec<usize>,
-    /// The length of the longest prefix rule's text.
-    length: usize,
+    prefix: Vec<PrefixRule>,
     /// The prefix without its trailing slash; empty for the root.
     base: Box<str>,
 }
@@ -76,8 +81,10 @@ impl Paths {
                     continue; // no request has an empty path
                 }
                 let slot = slots.entry(key).or_default();
-                slot.prefix.push(number);
-                slot.length = slot.length.max(path.len());
+                slot.prefix.push(PrefixRule {
+                    length: path.len(),
+                    rule: number,
+                });
                 slot.base = base.into();
             }
         }
@@ -98,7 +105,7 @@ impl Paths {
 
     /// The first rule in order of precedence that takes `path` and that `accepts` takes.
     ///
-    /// `path` is in normal form with repeated slashes merged.
+    /// `path` is in the form in which it is matched: see [`crate::path::matched_form`].
     pub fn find(&self, path: &str, mut accepts: impl FnMut(usize) -> bool) -> Option<usize> {
         let mut slot = self.slot(path);
         let exact = slot.map_or(&[][..], |slot| &slot.exact);
@@ -114,19 +121,22 @@ impl Paths {
             decode(path)
         };
         let mut regexes = self.regexes.iter().peekable();
-        loop {
-            let longest_prefix = slot.map_or(0, |slot| slot.length);
-            while let Some(regex) = regexes.next_if(|regex| regex.length > longest_prefix) {
-                if regex.regex.is_match(&decoded) && accepts(regex.rule) {
-                    return Some(regex.rule);
+        while let Some(around) = slot {
+            for prefix in &around.prefix {
+                while let Some(regex) = regexes.next_if(|regex| regex.length > prefix.length) {
+                    if regex.regex.is_match(&decoded) && accepts(regex.rule) {
+                        return Some(regex.rule);
+                    }
+                }
+                if accepts(prefix.rule) {
+                    return Some(prefix.rule);
                 }
             }
-            let found = slot?.prefix.iter().copied().find(|rule| accepts(*rule));
-            if found.is_some() {
-                return found;
-            }
-            slot = self.shorter(&slot?.base);
+            slot = self.shorter(&around.base);
         }
+        let matching = regexes.filter(|regex| regex.regex.is_match(&decoded));
+        let mut matching = matching.map(|regex| regex.rule);
+        matching.find(|rule| accepts(*rule))
     }
 
     /// The expression of rule `number`, when it is one.
@@ -220,6 +230,17 @@ mod tests {
             refused.push(rule);
         }
         assert_eq!(refused, [5, 3, 4, 1, 0]);
+    }
+
+    #[test]
+    fn an_expression_may_stand_between_two_writings_of_one_prefix() {
+        let parsed = ["^ /a/", "^ /a", "~ /.*", "~ "].map(rule);
+        let (paths, _) = Paths::new(&parsed);
+        let mut refused = Vec::new();
+        while let Some(rule) = paths.find("/a/b", |rule| !refused.contains(&rule)) {
+            refused.push(rule);
+        }
+        assert_eq!(refused, [0, 2, 1, 3]); // 3, 3, 2 and 0 long
     }
 
     #[test]
