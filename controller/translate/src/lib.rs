@@ -1,2 +1,113 @@
+//! Kubernetes objects in, a proxy's configuration and diagnostics out.
+//!
+//! [`translate`] is a pure function: the controller, the admission webhook, the command line,
+//! standalone mode and the tests call it and must all get the same answer.
+//! This crate must never do IO, read a clock or the environment, or link a runtime; and it cannot
+//! fail: whatever the objects say, what is right about them is served.
+
 #![forbid(unsafe_code)]
-//! Placeholder.
+
+pub mod annotations;
+mod class;
+mod code;
+mod diagnostic;
+mod endpoint;
+mod ingress;
+pub mod manifest;
+mod merge;
+mod names;
+mod object;
+mod options;
+mod path;
+mod route;
+mod secret;
+pub mod service;
+mod snapshot;
+mod tls;
+
+use std::collections::BTreeMap;
+
+use portreeve_table::{Config, Shared, Upstream, UpstreamKey};
+
+pub use code::{CODES, Code, CodeEntry, Severity, docs as diagnostics_docs};
+pub use diagnostic::Diagnostic;
+pub use object::{Kind, ObjectKey, ObjectRef};
+pub use options::{Options, Profile, ProfileError};
+pub use snapshot::{Content, Object, SecretObject, Snapshot};
+pub use tls::CertificateWanted;
+
+use ingress::Claims;
+use merge::Merged;
+use tls::Certificates;
+
+/// What the objects come to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Translation {
+    /// What proxies serve.
+    pub config: Config,
+    /// What is wrong with which object, sorted by object.
+    pub diagnostics: Vec<Diagnostic>,
+    /// Certificates to order.
+    pub wants: Vec<CertificateWanted>,
+}
+
+/// Translates everything that is known into everything that is served.
+pub fn translate(snapshot: &Snapshot, options: &Options) -> Translation {
+    let mut claims = claims(snapshot, options);
+    claims.sort_by(|a, b| a.age().cmp(&b.age()));
+    let with_tls = tls::hosts_with_tls(&claims);
+    let mut merged = merge::merge(snapshot, &claims, &with_tls);
+    let mut certificates = Certificates::new(snapshot, options);
+    for (claims, also) in names::add(&mut merged, &claims) {
+        certificates.claim(claims, &also);
+    }
+    let served = certificates.finish();
+    let mut diagnostics = served.diagnostics;
+    diagnostics.extend(
+        claims
+            .iter()
+            .flat_map(|claims| claims.diagnostics.iter().cloned()),
+    );
+    let upstreams = upstreams(snapshot, options, &mut merged);
+    diagnostics.append(&mut merged.diagnostics);
+    snapshot.name_sources(&mut diagnostics);
+    diagnostics.sort();
+    diagnostics.dedup();
+    let config = Config {
+        hosts: merged.hosts,
+        upstreams,
+        certs: served.certs,
+        challenges: BTreeMap::new(),
+    };
+    Translation {
+        config,
+        diagnostics,
+        wants: served.wants,
+    }
+}
+
+fn claims(snapshot: &Snapshot, options: &Options) -> Vec<Claims> {
+    let ours = snapshot.ingresses().filter_map(|(key, ingress)| {
+        let profile = class::profile(ingress, snapshot, options)?;
+        Some(ingress::claims(key, ingress, profile))
+    });
+    ours.collect()
+}
+
+/// Every upstream that some route names.
+fn upstreams(
+    snapshot: &Snapshot,
+    options: &Options,
+    merged: &mut Merged,
+) -> BTreeMap<UpstreamKey, Shared<Upstream>> {
+    let mut upstreams = BTreeMap::new();
+    let routes = merged.hosts.values().flat_map(|host| &host.routes);
+    for key in routes.flat_map(route::upstreams) {
+        if !upstreams.contains_key(key) {
+            let (upstream, mut found) = service::upstream(snapshot, key, options);
+            upstreams.insert(key.clone(), Shared::new(upstream));
+            merged.diagnostics.append(&mut found);
+        }
+    }
+    upstreams
+}

@@ -1,0 +1,194 @@
+//! What annotations say: the engine that reads them by the one table.
+//!
+//! No annotation under one of our prefixes is ever passed over in silence, and none that asks for
+//! protection that cannot be given leaves its routes open.
+
+mod access;
+mod affinity;
+mod auth;
+mod backend;
+mod docs;
+mod observe;
+mod routing;
+mod settings;
+mod table;
+mod tls;
+mod traffic;
+mod unknown;
+mod value;
+
+use std::collections::BTreeMap;
+
+pub use docs::docs;
+pub use settings::{
+    AffinitySettings, BackendProtocol, RedirectSettings, RetryConditions, Settings,
+    UpstreamSettings,
+};
+pub use table::{ANNOTATIONS, Annotation, Consequence, Effect, Group, OnError, Refusal, all};
+pub use value::ValueError;
+
+use crate::code::Code;
+use crate::diagnostic::Diagnostic;
+use crate::object::ObjectRef;
+
+/// Our own prefix, which wins where both are given.
+pub const OWN_PREFIX: &str = "portreeve.dev/";
+
+/// ingress-nginx's prefix, under which every annotation is read as well.
+pub const NGINX_PREFIX: &str = "nginx.ingress.kubernetes.io/";
+
+/// What the annotations of an Ingress come to.
+#[derive(Debug, Default)]
+pub(crate) struct Reading {
+    pub settings: Settings,
+    pub verdict: Verdict,
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+/// What becomes of an Ingress by its annotations.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    #[default]
+    Served,
+    /// Its routes answer 503, for this reason.
+    Closed(Box<str>),
+    /// It takes no requests at all.
+    LeftOut,
+}
+
+/// An annotation as it stands on an object.
+struct Given<'a> {
+    annotation: &'static Annotation,
+    key: &'a str,
+    value: &'a str,
+}
+
+/// Reads the annotations of an Ingress that has this many routes.
+pub(crate) fn read(
+    object: &ObjectRef,
+    annotations: &BTreeMap<String, String>,
+    routes: usize,
+) -> Reading {
+    let mut reading = Reading::default();
+    let mut given: BTreeMap<&str, Given<'_>> = BTreeMap::new();
+    for (key, value) in annotations {
+        let prefixes = [NGINX_PREFIX, OWN_PREFIX].into_iter();
+        let Some(name) = prefixes
+            .filter_map(|prefix| key.strip_prefix(prefix))
+            .next()
+        else {
+            continue;
+        };
+        let value = value.trim();
+        match table::find(name) {
+            None => reading
+                .diagnostics
+                .push(unknown::diagnose(object, key, name)),
+            Some(_) if value.is_empty() => {}
+            Some(annotation) => {
+                // Keys come sorted, so that ours overwrites ingress-nginx's, and the proper name
+                // its alias.
+                let this = Given {
+                    annotation,
+                    key,
+                    value,
+                };
+                given.insert(annotation.name, this);
+            }
+        }
+    }
+    for given in given.into_values() {
+        reading.apply(object, &given, routes);
+    }
+    reading
+}
+
+impl Reading {
+    fn apply(&mut self, object: &ObjectRef, given: &Given<'_>, routes: usize) {
+        match &given.annotation.effect {
+            Effect::Hint => {}
+            Effect::Set { on_error, set } => {
+                if let Err(error) = set(given.value, &mut self.settings) {
+                    self.bad_value(object, given, *on_error, error, routes);
+                }
+            }
+            Effect::Refused(refusal) if (refusal.harmless)(given.value) => {}
+            Effect::Refused(refusal) => self.refuse(object, given, refusal, routes),
+        }
+    }
+
+    fn bad_value(
+        &mut self,
+        object: &ObjectRef,
+        given: &Given<'_>,
+        on_error: OnError,
+        error: ValueError,
+        routes: usize,
+    ) {
+        let Given {
+            annotation,
+            key,
+            value,
+        } = given;
+        let ValueError { why, write } = error;
+        let (code, message) = match on_error {
+            OnError::Refuse => {
+                self.close(format!("{key}: {value:?} {why}"));
+                let closed = closed(routes);
+                let message = format!("{value:?} {why}, so {closed} until it is fixed.");
+                (Code::AnnotationInvalid, message)
+            }
+            OnError::Ignore => {
+                let used = match annotation.default {
+                    "" => "it is ignored".to_string(),
+                    default => format!("the default, {default}, is used"),
+                };
+                (Code::AnnotationIgnored, format!("{value:?} {why}; {used}."))
+            }
+        };
+        let found = Diagnostic::new(code, object.clone(), message);
+        self.diagnostics.push(found.field(field(key)).hint(write));
+    }
+
+    fn refuse(&mut self, object: &ObjectRef, given: &Given<'_>, refusal: &Refusal, routes: usize) {
+        let Refusal { why, instead, .. } = refusal;
+        let (code, effect) = match refusal.consequence {
+            Consequence::Warns => (Code::AnnotationUnsupported, "It does nothing.".to_string()),
+            Consequence::Closes => {
+                self.close(format!("{}: {why}", given.key));
+                let closed = closed(routes);
+                (
+                    Code::AnnotationRefused,
+                    format!("So {closed} until it is removed."),
+                )
+            }
+            Consequence::LeavesOut => {
+                self.verdict = Verdict::LeftOut;
+                (
+                    Code::AnnotationRefused,
+                    "So this Ingress takes none.".to_string(),
+                )
+            }
+        };
+        let found = Diagnostic::new(code, object.clone(), format!("{why} {effect} {instead}"));
+        self.diagnostics.push(found.field(field(given.key)));
+    }
+
+    fn close(&mut self, reason: String) {
+        if self.verdict == Verdict::Served {
+            self.verdict = Verdict::Closed(reason.into());
+        }
+    }
+}
+
+fn closed(routes: usize) -> String {
+    match routes {
+        1 => "this Ingress' route answers 503".into(),
+        many => format!("this Ingress' {many} routes answer 503"),
+    }
+}
+
+/// Where an annotation stands in its object.
+fn field(key: &str) -> String {
+    format!("metadata.annotations[{key}]")
+}

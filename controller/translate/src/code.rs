@@ -1,0 +1,339 @@
+//! The closed list of findings: each has a name to search for, a severity, a meaning and a fix.
+//!
+//! `docs/diagnostics.md` is made from this list, so a code without a description cannot exist.
+
+use std::fmt::{self, Write as _};
+
+use serde::Serialize;
+
+/// How bad a finding is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Severity {
+    /// Served, but not as its author may think.
+    Warning,
+    /// Part of the object is not served, or answers 503.
+    Error,
+}
+
+impl fmt::Display for Severity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Warning => "warning",
+            Self::Error => "error",
+        })
+    }
+}
+
+/// The kinds of findings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[expect(missing_docs, reason = "each is described in CODES")]
+pub enum Code {
+    AliasTaken,
+    AnnotationIgnored,
+    AnnotationInvalid,
+    AnnotationRefused,
+    AnnotationUnknown,
+    AnnotationUnsupported,
+    ApiVersionUnknown,
+    BackendInvalid,
+    BackendUnsupported,
+    CertificateExpired,
+    CertificateNames,
+    CookiePathNeeded,
+    DefaultBackendTaken,
+    EndpointRefused,
+    ExternalNameRefused,
+    FieldUnknown,
+    HostInvalid,
+    IngressEmpty,
+    KeyMismatch,
+    ManifestUnreadable,
+    ObjectInvalid,
+    ObjectTwice,
+    PathInvalid,
+    PathTaken,
+    PortMissing,
+    RegexImplied,
+    RegexInvalid,
+    RewriteGroupMissing,
+    SecretInvalid,
+    SecretMissing,
+    ServiceMissing,
+    SliceWithoutPort,
+    SliceWithoutService,
+    TlsNameTaken,
+    TlsWithoutNames,
+    WeightInvalid,
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self, f)
+    }
+}
+
+impl Code {
+    /// How bad it is.
+    pub fn severity(self) -> Severity {
+        let entry = CODES.iter().find(|entry| entry.code == self);
+        entry.map_or(Severity::Error, |entry| entry.severity)
+    }
+}
+
+/// What is said about a code in the documentation.
+#[derive(Clone, Copy, Debug)]
+pub struct CodeEntry {
+    /// The code.
+    pub code: Code,
+    /// How bad it is.
+    pub severity: Severity,
+    /// What it means.
+    pub doc: &'static str,
+    /// What to do.
+    pub fix: &'static str,
+}
+
+const fn error(code: Code, doc: &'static str, fix: &'static str) -> CodeEntry {
+    CodeEntry {
+        code,
+        severity: Severity::Error,
+        doc,
+        fix,
+    }
+}
+
+const fn warning(code: Code, doc: &'static str, fix: &'static str) -> CodeEntry {
+    CodeEntry {
+        code,
+        severity: Severity::Warning,
+        doc,
+        fix,
+    }
+}
+
+/// Every code, in alphabetical order.
+pub const CODES: &[CodeEntry] = &[
+    warning(
+        Code::AliasTaken,
+        "A name in `server-alias` is the host of a rule, or an older Ingress' alias; it stays with that one.",
+        "Remove the name from `server-alias`, or the rule that has it.",
+    ),
+    warning(
+        Code::AnnotationIgnored,
+        "An annotation's value cannot be used, and the default is used instead.",
+        "Write a value as docs/annotations.md has it.",
+    ),
+    error(
+        Code::AnnotationInvalid,
+        "The value of an annotation that restricts or directs traffic cannot be used, so the routes of the Ingress answer 503.",
+        "Write a value as docs/annotations.md has it.",
+    ),
+    error(
+        Code::AnnotationRefused,
+        "The annotation asks for protection that is not offered, so the routes of the Ingress answer 503 rather than being served without it.",
+        "Use what docs/annotations.md names instead, or remove the annotation when the protection is not needed.",
+    ),
+    warning(
+        Code::AnnotationUnknown,
+        "There is no annotation of this name; it does nothing.",
+        "Correct the spelling, or remove it.",
+    ),
+    warning(
+        Code::AnnotationUnsupported,
+        "The annotation is known from ingress-nginx but does nothing here.",
+        "Use what docs/annotations.md names instead, or remove it.",
+    ),
+    error(
+        Code::ApiVersionUnknown,
+        "The object has a kind that is served, but in an API version that is not; the object is not used.",
+        "Write the API version that the message names; fields may have moved as well.",
+    ),
+    error(
+        Code::BackendInvalid,
+        "A backend names both a Service and a resource, or neither, or a Service without a port; its route answers 503.",
+        "Write one Service with one port, by number or by name.",
+    ),
+    error(
+        Code::BackendUnsupported,
+        "A backend is a resource other than a Service, or speaks a protocol that is not offered; its route answers 503.",
+        "Put a Service in its place.",
+    ),
+    warning(
+        Code::CertificateExpired,
+        "A certificate has expired; it is served all the same, and clients will refuse it.",
+        "Renew the certificate in the Secret.",
+    ),
+    warning(
+        Code::CertificateNames,
+        "A certificate does not cover a name that it is listed for; the default certificate is served for that name.",
+        "Put a certificate for this name into the Secret, or take the name off the list.",
+    ),
+    warning(
+        Code::CookiePathNeeded,
+        "The path is a regular expression and cannot be the path of the affinity cookie, which is `/` now.",
+        "Set `session-cookie-path`.",
+    ),
+    error(
+        Code::DefaultBackendTaken,
+        "Two Ingresses without rules each name a default backend for all hosts; the older one's is used.",
+        "Remove one of the two.",
+    ),
+    error(
+        Code::EndpointRefused,
+        "An endpoint's address is not one to send requests to: not an IP address, or loopback, link-local, multicast or unspecified.",
+        "Write the address of a pod or a machine; loopback addresses are allowed in standalone mode.",
+    ),
+    error(
+        Code::ExternalNameRefused,
+        "A Service of type ExternalName has a name that is not allowed, so its routes answer 503.",
+        "Write a DNS name that is not this machine's, or allow external names.",
+    ),
+    warning(
+        Code::FieldUnknown,
+        "The object has a field that its kind does not have; it does nothing.",
+        "Correct the spelling or the indentation, or remove it.",
+    ),
+    error(
+        Code::HostInvalid,
+        "A host is not a DNS name; the rule or the name is not served.",
+        "Write a DNS name such as `shop.example.com`, or `*.example.com`, without a port.",
+    ),
+    error(
+        Code::IngressEmpty,
+        "An Ingress has neither rules nor a default backend; it serves nothing.",
+        "Add rules or a default backend.",
+    ),
+    error(
+        Code::KeyMismatch,
+        "The private key in a Secret does not belong to the certificate beside it; the default certificate is served.",
+        "Put the key and the certificate that belong together into the Secret.",
+    ),
+    error(
+        Code::ManifestUnreadable,
+        "A file is not YAML or JSON, is cut short or is larger than allowed; its objects keep their last good value.",
+        "Correct the file where the message points.",
+    ),
+    error(
+        Code::ObjectInvalid,
+        "A value in an object is not of the type that its field has, or the object has no name; the object is not used.",
+        "Write a value of the type that the message names.",
+    ),
+    error(
+        Code::ObjectTwice,
+        "Two objects of one kind have the same namespace and name; the first is used.",
+        "Give one of them another name, or remove it.",
+    ),
+    error(
+        Code::PathInvalid,
+        "A path cannot be the path of any request; its route is not served.",
+        "Write a path that starts with `/` and has no query, control characters or `..` above the root.",
+    ),
+    error(
+        Code::PathTaken,
+        "An older Ingress has the same path of the same type on the same host; the older one's route is served.",
+        "Change one of the two paths or hosts, or remove one.",
+    ),
+    error(
+        Code::PortMissing,
+        "The Service has no such port; the route answers 503.",
+        "Write one of the Service's ports, by number or by name.",
+    ),
+    warning(
+        Code::RegexImplied,
+        "A Prefix path holds characters of a regular expression and is taken as one because of `rewrite-target`.",
+        "Write `pathType: ImplementationSpecific` to say so.",
+    ),
+    error(
+        Code::RegexInvalid,
+        "A regular expression does not compile or is too large; requests for what stands before its first special character answer 503.",
+        "Correct the expression; look-around and back-references are not offered.",
+    ),
+    warning(
+        Code::RewriteGroupMissing,
+        "`rewrite-target` refers to a group that the path does not have; it is empty.",
+        "Add the group to the path, or remove it from `rewrite-target`.",
+    ),
+    error(
+        Code::SecretInvalid,
+        "A TLS Secret does not hold a usable certificate and key; the default certificate is served.",
+        "Put a PEM chain, leaf first, into `tls.crt` and its PEM key into `tls.key`.",
+    ),
+    error(
+        Code::SecretMissing,
+        "A TLS Secret does not exist in the namespace of the Ingress; the default certificate is served until it does.",
+        "Create the Secret, or correct its name.",
+    ),
+    error(
+        Code::ServiceMissing,
+        "A Service does not exist in the namespace of the Ingress; the route answers 503 until it does.",
+        "Create the Service, or correct its name.",
+    ),
+    warning(
+        Code::SliceWithoutPort,
+        "An EndpointSlice has no port of the name that the Service's port has; its endpoints are not used.",
+        "Give the slice's port the name of the Service's port.",
+    ),
+    warning(
+        Code::SliceWithoutService,
+        "An EndpointSlice does not say which Service it belongs to; its endpoints are not used.",
+        "Add the label `kubernetes.io/service-name`.",
+    ),
+    error(
+        Code::TlsNameTaken,
+        "An older Ingress has another certificate for the same name; the older one's is served.",
+        "Use the same Secret, or remove the name from one of the two.",
+    ),
+    warning(
+        Code::TlsWithoutNames,
+        "A `tls` entry lists no hosts and its certificate covers none of the Ingress' hosts; it is not served.",
+        "List the names in `hosts`.",
+    ),
+    warning(
+        Code::WeightInvalid,
+        "The weight of an EndpointSlice is not a number from 0 to 65535; it is 1.",
+        "Write a number such as `\"5\"`, in quotes.",
+    ),
+];
+
+/// `docs/diagnostics.md`.
+pub fn docs() -> String {
+    let mut text = String::from(
+        "# Diagnostics\n\n\
+         <!-- Made from controller/translate/src/code.rs; rewrite it with `UPDATE=1 cargo test -p portreeve-translate`. -->\n\n\
+         Every finding about an object names the object, the field and one of these codes.\n\
+         An error means that part of the object is not served or answers 503; nothing else is harmed.\n\
+         A warning means that it is served, but perhaps not as meant.\n",
+    );
+    for entry in CODES {
+        let CodeEntry {
+            code,
+            severity,
+            doc,
+            fix,
+        } = entry;
+        // Writing to a String cannot fail.
+        let _ = write!(text, "\n## {code}\n\n*{severity}*\n\n{doc}\n\n{fix}\n");
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_code_is_described_once_in_order() {
+        for (place, entry) in CODES.iter().enumerate() {
+            assert_eq!(entry.code as usize, place, "{}", entry.code);
+            assert!(
+                entry.doc.ends_with('.') && entry.fix.ends_with('.'),
+                "{}",
+                entry.code
+            );
+        }
+        assert_eq!(CODES.len(), Code::WeightInvalid as usize + 1);
+        let names: Vec<_> = CODES.iter().map(|entry| entry.code.to_string()).collect();
+        assert!(names.is_sorted(), "{names:?}");
+    }
+}

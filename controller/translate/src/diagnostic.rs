@@ -1,0 +1,113 @@
+//! What is wrong with an object, what that does to traffic now, and what to write instead.
+//!
+//! A diagnostic belongs to one object. It must never hold a private key, and it is the same text
+//! in a log, an Event, an admission review and on the command line.
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use crate::code::{Code, Severity};
+use crate::object::ObjectRef;
+
+/// One finding.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Diagnostic {
+    /// The object; `None` when a file could not be read at all.
+    pub object: Option<ObjectRef>,
+    /// The file that the object came from.
+    pub source: Option<Arc<str>>,
+    /// Where in the object, such as `spec.rules[0].host`; empty when it is about the whole.
+    pub field: String,
+    /// What kind of finding it is.
+    pub code: Code,
+    /// What is wrong, and what that does to traffic now.
+    pub message: String,
+    /// What to write; empty when the message leaves no question.
+    pub hint: String,
+}
+
+impl Diagnostic {
+    pub(crate) fn new(code: Code, object: ObjectRef, message: impl Into<String>) -> Self {
+        Self {
+            object: Some(object),
+            source: None,
+            field: String::new(),
+            code,
+            message: message.into(),
+            hint: String::new(),
+        }
+    }
+
+    /// A finding about a file rather than about an object in it.
+    pub(crate) fn about_file(code: Code, file: &str, message: impl Into<String>) -> Self {
+        Self {
+            object: None,
+            source: Some(file.into()),
+            field: String::new(),
+            code,
+            message: message.into(),
+            hint: String::new(),
+        }
+    }
+
+    #[must_use]
+    pub(crate) fn field(mut self, field: impl Into<String>) -> Self {
+        self.field = field.into();
+        self
+    }
+
+    #[must_use]
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = hint.into();
+        self
+    }
+
+    /// How bad it is.
+    pub fn severity(&self) -> Severity {
+        self.code.severity()
+    }
+}
+
+impl fmt::Display for Diagnostic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(file) = &self.source {
+            write!(f, "{file}: ")?;
+        }
+        if let Some(object) = &self.object {
+            write!(f, "{object}  ")?;
+        }
+        if !self.field.is_empty() {
+            write!(f, "{}  ", self.field)?;
+        }
+        write!(f, "{}\n  {}", self.code, self.message)?;
+        if !self.hint.is_empty() {
+            write!(f, "\n  Write: {}", self.hint)?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::object::{Kind, ObjectKey};
+
+    #[test]
+    fn it_reads_as_object_field_code_message_and_fix() {
+        let object = ObjectKey::new("shop", "web").reference(Kind::Ingress);
+        let diagnostic = Diagnostic::new(Code::HostInvalid, object, "\"a b\" is not a host name.")
+            .field("spec.rules[0].host")
+            .hint("shop.example.com");
+        assert_eq!(
+            diagnostic.to_string(),
+            "shop/web  spec.rules[0].host  HostInvalid\n  \"a b\" is not a host name.\n  Write: shop.example.com"
+        );
+        let file = Diagnostic::about_file(Code::ManifestUnreadable, "a.yaml", "It is cut short.");
+        assert_eq!(
+            file.to_string(),
+            "a.yaml: ManifestUnreadable\n  It is cut short."
+        );
+    }
+}

@@ -1,0 +1,358 @@
+//! One Ingress to what it claims: hosts, paths, backends and certificates.
+//!
+//! Nothing here sees a second object, so a claim can be kept for as long as its Ingress has the
+//! same version, and no Ingress can change what another one claims.
+
+use k8s_openapi::api::networking::v1::{
+    HTTPIngressPath, Ingress, IngressBackend, IngressRule, IngressSpec, IngressTLS,
+};
+use k8s_openapi::jiff::Timestamp;
+use portreeve_table::HostPattern;
+
+use crate::annotations::{self, Settings, Verdict};
+use crate::code::Code;
+use crate::diagnostic::Diagnostic;
+use crate::object::{Kind, ObjectKey, ObjectRef};
+use crate::options::Profile;
+
+/// The annotation by which people have long asked for certificates.
+const TLS_ACME: &str = "kubernetes.io/tls-acme";
+
+/// What one Ingress claims.
+#[derive(Debug)]
+pub(crate) struct Claims {
+    pub key: ObjectKey,
+    pub created: Option<Timestamp>,
+    pub profile: Profile,
+    pub settings: Settings,
+    /// Why all routes answer 503, when they do.
+    pub closed: Option<Box<str>>,
+    pub rules: Vec<RuleClaim>,
+    pub default_backend: Option<PathClaim>,
+    pub tls: Vec<TlsClaim>,
+    /// Whether its certificates are to be ordered from an ACME authority.
+    pub wants_certificates: bool,
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+/// One rule: a host and its paths. Without paths, the host goes to the default backend.
+#[derive(Debug)]
+pub(crate) struct RuleClaim {
+    pub host: HostPattern,
+    pub paths: Vec<PathClaim>,
+}
+
+/// One path and the backend behind it.
+#[derive(Debug)]
+pub(crate) struct PathClaim {
+    pub place: Place,
+    /// As written, but `/` when it was left out.
+    pub path: Box<str>,
+    pub path_type: PathType,
+    pub backend: Result<ServiceRef, BadBackend>,
+}
+
+/// Where in its Ingress a path stands.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Place {
+    Path { rule: usize, path: usize },
+    Default,
+}
+
+/// How a path is meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum PathType {
+    Exact,
+    Prefix,
+    ImplementationSpecific,
+}
+
+/// A Service port by the words of the Ingress.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ServiceRef {
+    pub name: Box<str>,
+    pub port: PortRef,
+}
+
+/// A port by number or by name; the first one for the `default-backend` annotation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum PortRef {
+    Number(u16),
+    Name(Box<str>),
+    First,
+}
+
+/// Why a backend cannot be one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum BadBackend {
+    Both,
+    Neither,
+    NoPort,
+    Resource,
+}
+
+/// One entry of `spec.tls`.
+#[derive(Debug)]
+pub(crate) struct TlsClaim {
+    pub place: usize,
+    pub hosts: Vec<HostPattern>,
+    /// Whether `hosts` was left out, rather than wrong.
+    pub for_all: bool,
+    pub secret: Option<Box<str>>,
+}
+
+/// What an Ingress claims.
+pub(crate) fn claims(key: &ObjectKey, ingress: &Ingress, profile: Profile) -> Claims {
+    let (no_spec, no_annotations) = Default::default();
+    let spec = ingress.spec.as_ref().unwrap_or(&no_spec);
+    let annotations = ingress.metadata.annotations.as_ref();
+    let object = key.reference(Kind::Ingress);
+    let reading = annotations::read(
+        &object,
+        annotations.unwrap_or(&no_annotations),
+        route_count(spec),
+    );
+    let created = ingress.metadata.creation_timestamp.as_ref();
+    let mut claims = Claims {
+        key: key.clone(),
+        created: created.map(|time| time.0),
+        profile,
+        settings: reading.settings,
+        closed: None,
+        rules: Vec::new(),
+        default_backend: None,
+        tls: Vec::new(),
+        wants_certificates: annotations
+            .is_some_and(|all| all.get(TLS_ACME) == Some(&"true".into())),
+        diagnostics: reading.diagnostics,
+    };
+    match reading.verdict {
+        Verdict::LeftOut => return claims,
+        Verdict::Closed(reason) => claims.closed = Some(reason),
+        Verdict::Served => {}
+    }
+    claims.read_spec(&object, spec);
+    claims
+}
+
+fn route_count(spec: &IngressSpec) -> usize {
+    let rules = spec.rules.iter().flatten();
+    rules.map(|rule| paths_of(rule).len()).sum::<usize>()
+        + usize::from(spec.default_backend.is_some())
+}
+
+fn paths_of(rule: &IngressRule) -> &[HTTPIngressPath] {
+    rule.http.as_ref().map_or(&[], |http| &http.paths)
+}
+
+impl Claims {
+    /// By which of two that claim the same the winner is found: the older, then by name.
+    pub(crate) fn age(&self) -> (Option<Timestamp>, &ObjectKey) {
+        (self.created, &self.key)
+    }
+
+    pub(crate) fn object(&self) -> ObjectRef {
+        self.key.reference(Kind::Ingress)
+    }
+
+    /// The hosts of its rules, each as often as it stands there.
+    pub(crate) fn hosts(&self) -> impl Iterator<Item = &HostPattern> {
+        self.rules.iter().map(|rule| &rule.host)
+    }
+
+    fn read_spec(&mut self, object: &ObjectRef, spec: &IngressSpec) {
+        let mut findings = Findings {
+            object,
+            found: Vec::new(),
+        };
+        let rules = spec.rules.iter().flatten().enumerate();
+        self.rules = rules
+            .filter_map(|(at, rule)| findings.rule(at, rule))
+            .collect();
+        self.default_backend = spec.default_backend.as_ref().map(|backend| PathClaim {
+            place: Place::Default,
+            path: "/".into(),
+            path_type: PathType::Prefix,
+            backend: findings.backend(Place::Default, backend),
+        });
+        let tls = spec.tls.iter().flatten().enumerate();
+        self.tls = tls.map(|(at, tls)| findings.tls(at, tls)).collect();
+        if spec.rules.iter().flatten().next().is_none() && spec.default_backend.is_none() {
+            findings.empty();
+        }
+        self.diagnostics.append(&mut findings.found);
+    }
+}
+
+impl Place {
+    /// The field of the path's entry.
+    pub(crate) fn field(self) -> String {
+        match self {
+            Self::Path { rule, path } => format!("spec.rules[{rule}].http.paths[{path}]"),
+            Self::Default => "spec.defaultBackend".into(),
+        }
+    }
+
+    /// A field of its path, or of its backend.
+    pub(crate) fn path_field(self) -> String {
+        match self {
+            Self::Path { .. } => self.field() + ".path",
+            Self::Default => self.field(),
+        }
+    }
+
+    pub(crate) fn backend_field(self) -> String {
+        match self {
+            Self::Path { .. } => self.field() + ".backend",
+            Self::Default => self.field(),
+        }
+    }
+}
+
+impl BadBackend {
+    /// What is wrong, as a sentence without its end.
+    pub(crate) fn why(self) -> &'static str {
+        match self {
+            Self::Both => "the backend names both a Service and a resource",
+            Self::Neither => "the backend names neither a Service nor a resource",
+            Self::NoPort => "the backend's Service has no port, or one by number and by name",
+            Self::Resource => "the backend is a resource, and only Services are served",
+        }
+    }
+}
+
+/// Reads the parts of a specification, collecting what is wrong with them.
+struct Findings<'a> {
+    object: &'a ObjectRef,
+    found: Vec<Diagnostic>,
+}
+
+impl Findings<'_> {
+    fn add(&mut self, code: Code, field: String, message: impl Into<String>, hint: &str) {
+        let found = Diagnostic::new(code, self.object.clone(), message);
+        self.found.push(found.field(field).hint(hint));
+    }
+
+    fn rule(&mut self, at: usize, rule: &IngressRule) -> Option<RuleClaim> {
+        let host = match rule.host.as_deref().filter(|host| !host.is_empty()) {
+            None => HostPattern::Any,
+            Some(host) => self.host(format!("spec.rules[{at}].host"), host, "the rule")?,
+        };
+        let paths = paths_of(rule).iter().enumerate();
+        let paths =
+            paths.filter_map(|(path, claim)| self.path(Place::Path { rule: at, path }, claim));
+        let paths = paths.collect();
+        Some(RuleClaim { host, paths })
+    }
+
+    fn host(&mut self, field: String, host: &str, what: &str) -> Option<HostPattern> {
+        let parsed = HostPattern::parse(host);
+        if let Err(error) = &parsed {
+            let message = format!("{error}; {what} is not served.");
+            self.add(
+                Code::HostInvalid,
+                field,
+                message,
+                "shop.example.com or *.example.com",
+            );
+        }
+        parsed.ok()
+    }
+
+    fn path(&mut self, place: Place, claim: &HTTPIngressPath) -> Option<PathClaim> {
+        let path_type = match claim.path_type.as_str() {
+            "Exact" => PathType::Exact,
+            "Prefix" => PathType::Prefix,
+            "ImplementationSpecific" | "" => PathType::ImplementationSpecific,
+            other => {
+                let message = format!("{other:?} is not a type of path; the path is not served.");
+                let field = place.field() + ".pathType";
+                self.add(
+                    Code::PathInvalid,
+                    field,
+                    message,
+                    "Exact, Prefix or ImplementationSpecific",
+                );
+                return None;
+            }
+        };
+        let written = claim.path.as_deref().unwrap_or_default();
+        let path = match path_type {
+            PathType::ImplementationSpecific if written.is_empty() => "/",
+            _ => written,
+        };
+        Some(PathClaim {
+            place,
+            path: path.into(),
+            path_type,
+            backend: self.backend(place, &claim.backend),
+        })
+    }
+
+    fn backend(
+        &mut self,
+        place: Place,
+        backend: &IngressBackend,
+    ) -> Result<ServiceRef, BadBackend> {
+        let parsed = service_ref(backend);
+        if let Err(bad) = &parsed {
+            let code = match bad {
+                BadBackend::Resource => Code::BackendUnsupported,
+                _ => Code::BackendInvalid,
+            };
+            let message = format!("The route answers 503: {}.", bad.why());
+            let hint = "service: {name: NAME, port: {number: PORT}}";
+            self.add(code, place.backend_field(), message, hint);
+        }
+        parsed
+    }
+
+    fn tls(&mut self, at: usize, tls: &IngressTLS) -> TlsClaim {
+        let listed = tls.hosts.iter().flatten().enumerate();
+        let hosts = listed.filter_map(|(number, host)| {
+            self.host(
+                format!("spec.tls[{at}].hosts[{number}]"),
+                host,
+                "its certificate",
+            )
+        });
+        TlsClaim {
+            place: at,
+            hosts: hosts.collect(),
+            for_all: tls.hosts.iter().flatten().next().is_none(),
+            secret: tls
+                .secret_name
+                .as_deref()
+                .filter(|s| !s.is_empty())
+                .map(Into::into),
+        }
+    }
+
+    fn empty(&mut self) {
+        let message = "It has neither rules nor a default backend, so it serves nothing.";
+        let hint = "rules: [{host: shop.example.com, http: {paths: [...]}}]";
+        self.add(Code::IngressEmpty, "spec".into(), message, hint);
+    }
+}
+
+fn service_ref(backend: &IngressBackend) -> Result<ServiceRef, BadBackend> {
+    let service = match (&backend.service, &backend.resource) {
+        (Some(service), None) => service,
+        (Some(_), Some(_)) => return Err(BadBackend::Both),
+        (None, Some(_)) => return Err(BadBackend::Resource),
+        (None, None) => return Err(BadBackend::Neither),
+    };
+    let port = service.port.as_ref().ok_or(BadBackend::NoPort)?;
+    let name = port.name.as_deref().filter(|name| !name.is_empty());
+    let port = match (port.number.filter(|number| *number != 0), name) {
+        (Some(number), None) => {
+            PortRef::Number(u16::try_from(number).map_err(|_| BadBackend::NoPort)?)
+        }
+        (None, Some(name)) => PortRef::Name(name.into()),
+        _ => return Err(BadBackend::NoPort),
+    };
+    Ok(ServiceRef {
+        name: service.name.as_str().into(),
+        port,
+    })
+}

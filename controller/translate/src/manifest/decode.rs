@@ -1,0 +1,149 @@
+//! One document to one typed object.
+
+use std::sync::Arc;
+
+use k8s_openapi::ByteString;
+use k8s_openapi::api::core::v1::{Secret, Service};
+use k8s_openapi::api::discovery::v1::EndpointSlice;
+use k8s_openapi::api::networking::v1::{Ingress, IngressClass};
+use k8s_openapi::serde::Serialize;
+use k8s_openapi::serde::de::DeserializeOwned;
+use k8s_openapi::serde_json::{Map, Value};
+
+use super::{fields, text};
+use crate::code::Code;
+use crate::diagnostic::Diagnostic;
+use crate::object::{Kind, ObjectKey, ObjectRef};
+use crate::snapshot::{Content, SecretObject};
+
+/// The groups in which a kind of ours has had other versions.
+const OUR_GROUPS: [&str; 3] = ["networking.k8s.io", "extensions", "discovery.k8s.io"];
+
+/// The name of an object, as far as it can be told before it is decoded.
+pub(super) fn reference(kind: Kind, object: &Map<String, Value>) -> Option<ObjectRef> {
+    let metadata = object.get("metadata")?.as_object()?;
+    let name = text(metadata, "name").filter(|name| !name.is_empty())?;
+    let namespace = text(metadata, "namespace").filter(|n| !n.is_empty());
+    let namespace = match kind {
+        Kind::IngressClass => "",
+        _ => namespace.unwrap_or("default"),
+    };
+    Some(ObjectKey::new(namespace, name).reference(kind))
+}
+
+/// Whether the object only shares the name of its kind with one of ours, as Knative's Services do.
+pub(super) fn is_foreign(kind: Kind, object: &Map<String, Value>) -> bool {
+    let version = text(object, "apiVersion").unwrap_or_default();
+    let group = version.split_once('/').map(|(group, _)| group);
+    version != kind.api_version() && group.is_some_and(|group| !OUR_GROUPS.contains(&group))
+}
+
+/// The object, unless it cannot be used, and what was found on the way.
+pub(super) fn object(
+    kind: Kind,
+    object: &ObjectRef,
+    value: Value,
+) -> (Option<Content>, Vec<Diagnostic>) {
+    let findings = wrong_version(kind, object, &value)
+        .map(|found| vec![found])
+        .unwrap_or_else(|| not_text(object, &value));
+    if !findings.is_empty() {
+        return (None, findings);
+    }
+    match kind {
+        Kind::Ingress => typed(object, &value, |o: Ingress| Content::Ingress(Arc::new(o))),
+        Kind::IngressClass => typed(object, &value, |o: IngressClass| {
+            Content::IngressClass(Arc::new(o))
+        }),
+        Kind::Service => typed(object, &value, |o: Service| Content::Service(Arc::new(o))),
+        Kind::EndpointSlice => typed(object, &value, |o: EndpointSlice| {
+            Content::EndpointSlice(Arc::new(o))
+        }),
+        Kind::Secret => typed(object, &value, |o: Secret| {
+            Content::Secret(SecretObject(Arc::new(with_string_data(o))))
+        }),
+    }
+}
+
+fn wrong_version(kind: Kind, object: &ObjectRef, value: &Value) -> Option<Diagnostic> {
+    let ours = kind.api_version();
+    let version = value.get("apiVersion").and_then(Value::as_str);
+    let message = match version {
+        Some(version) if version == ours => return None,
+        Some(version) => format!("{version:?} is not served, so this object is not used."),
+        None => "It has no apiVersion, so this object is not used.".into(),
+    };
+    let moved = match (kind, version) {
+        (Kind::Ingress, Some("extensions/v1beta1" | "networking.k8s.io/v1beta1")) => {
+            ", with backends as service: {name: NAME, port: {number: PORT}} and a pathType for each path"
+        }
+        _ => "",
+    };
+    let found = Diagnostic::new(Code::ApiVersionUnknown, object.clone(), message);
+    Some(found.field("apiVersion").hint(format!("{ours}{moved}")))
+}
+
+/// Annotations and labels are texts; a bare `true` or `80` is the most common mistake of all.
+fn not_text(object: &ObjectRef, value: &Value) -> Vec<Diagnostic> {
+    let maps = ["annotations", "labels"].into_iter().filter_map(|name| {
+        let map = value.get("metadata")?.get(name)?.as_object()?;
+        Some(map.iter().map(move |(key, value)| (name, key, value)))
+    });
+    let bad = maps.flatten().filter(|(_, _, value)| !value.is_string());
+    bad.map(|(map, key, value)| {
+        let message = format!("{value} is not a text, so this object is not used.");
+        let quoted = value.to_string().trim_matches('"').to_string();
+        Diagnostic::new(Code::ObjectInvalid, object.clone(), message)
+            .field(format!("metadata.{map}[{key}]"))
+            .hint(format!("{quoted:?}, in quotes"))
+    })
+    .collect()
+}
+
+fn typed<T: DeserializeOwned + Serialize>(
+    object: &ObjectRef,
+    value: &Value,
+    content: impl FnOnce(T) -> Content,
+) -> (Option<Content>, Vec<Diagnostic>) {
+    match T::deserialize(value) {
+        Ok(typed) => {
+            let unknown = fields::unknown(&typed, value);
+            let unknown = unknown.into_iter().map(|field| {
+                let message = format!(
+                    "A {} has no such field; it does nothing.",
+                    object.kind.as_str()
+                );
+                Diagnostic::new(Code::FieldUnknown, object.clone(), message)
+                    .hint(fields::instead(&field))
+                    .field(field)
+            });
+            let unknown = unknown.collect();
+            (Some(content(typed)), unknown)
+        }
+        Err(error) => {
+            let error = error.to_string();
+            let field = fields::culprit::<T>(value, &error).unwrap_or_default();
+            // serde's message quotes the value, and a Secret's must not be shown.
+            let error = match object.kind {
+                Kind::Secret => {
+                    "data holds base64 (RFC 4648, section 4), stringData holds text".to_string()
+                }
+                _ => error,
+            };
+            let message = format!("It cannot be used: {error}.");
+            let found = Diagnostic::new(Code::ObjectInvalid, object.clone(), message).field(field);
+            (None, vec![found])
+        }
+    }
+}
+
+/// As the API server does: texts under `stringData` become `data`, and win over what is there.
+fn with_string_data(mut secret: Secret) -> Secret {
+    if let Some(texts) = secret.string_data.take() {
+        let bytes = texts
+            .into_iter()
+            .map(|(key, text)| (key, ByteString(text.into_bytes())));
+        secret.data.get_or_insert_default().extend(bytes);
+    }
+    secret
+}

@@ -1,0 +1,96 @@
+//! What a translation depends on beside the objects: given once, by flags.
+
+use std::fmt;
+use std::str::FromStr;
+
+use portreeve_table::CertKey;
+
+/// Whose letter counts where the Ingress API and ingress-nginx disagree.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Profile {
+    /// The Ingress API's.
+    #[default]
+    Standard,
+    /// ingress-nginx's.
+    Nginx,
+}
+
+impl fmt::Display for Profile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Standard => "standard",
+            Self::Nginx => "nginx",
+        })
+    }
+}
+
+impl FromStr for Profile {
+    type Err = ProfileError;
+
+    fn from_str(text: &str) -> Result<Self, ProfileError> {
+        match text {
+            "standard" => Ok(Self::Standard),
+            "nginx" => Ok(Self::Nginx),
+            other => Err(ProfileError(other.into())),
+        }
+    }
+}
+
+/// Which text is not a profile.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is not a profile; write standard or nginx")]
+pub struct ProfileError(pub String);
+
+/// What a translation depends on beside the objects.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The class names that are ours by name.
+    pub ingress_classes: Vec<String>,
+    /// The controllers whose IngressClasses are ours.
+    pub controllers: Vec<String>,
+    /// Whether Ingresses without any class are ours.
+    pub watch_without_class: bool,
+    /// Whether `ingressClassName` may also be one of `ingress_classes` without an IngressClass of
+    /// one of `controllers`; the old annotation always may.
+    pub class_by_name: bool,
+    /// The profile where no IngressClass decides it.
+    pub profile: Profile,
+    /// The certificate for names that have none.
+    pub default_cert: Option<CertKey>,
+    /// Whether endpoints may have loopback addresses.
+    pub allow_loopback: bool,
+    /// Whether Services of type ExternalName are served.
+    pub external_names: bool,
+    /// The time, in seconds since 1970, that certificates are judged by.
+    pub now: i64,
+}
+
+impl Default for Options {
+    /// As in a cluster: a class is needed, and endpoints are pods.
+    fn default() -> Self {
+        let owned = |names: [&str; 2]| names.map(String::from).into();
+        Self {
+            ingress_classes: owned(["portreeve", "nginx"]),
+            controllers: owned(["portreeve.dev/ingress-controller", "k8s.io/ingress-nginx"]),
+            watch_without_class: false,
+            class_by_name: false,
+            profile: Profile::Standard,
+            default_cert: None,
+            allow_loopback: false,
+            external_names: true,
+            now: 0,
+        }
+    }
+}
+
+impl Options {
+    /// As without a cluster: a class may be absent or only named, and backends may be local.
+    pub fn standalone() -> Self {
+        Self {
+            watch_without_class: true,
+            class_by_name: true,
+            allow_loopback: true,
+            ..Self::default()
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! One TLS Secret to one certificate with its key, checked that they belong together.
+//!
+//! Messages name what is wrong and never show what is in the Secret.
+
+use k8s_openapi::api::core::v1::Secret as SecretObject;
+use portreeve_table::{HostPattern, Secret};
+use rustls::InconsistentKeys;
+use rustls::crypto::aws_lc_rs::sign::any_supported_type;
+use rustls::sign::CertifiedKey;
+use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use x509_parser::extensions::GeneralName;
+use x509_parser::prelude::{FromDer, X509Certificate};
+
+/// A certificate that can be served.
+#[derive(Clone, Debug)]
+pub(crate) struct Certificate {
+    /// The chain as PEM, leaf first, and nothing else.
+    pub chain: Box<str>,
+    /// The key as PEM.
+    pub key: Secret<String>,
+    /// The names that the leaf covers.
+    pub covers: Vec<HostPattern>,
+    /// In seconds since 1970.
+    pub not_before: i64,
+    /// In seconds since 1970.
+    pub not_after: i64,
+}
+
+/// Why a Secret cannot be served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum SecretError {
+    #[error("it does not exist")]
+    Missing,
+    #[error("it has no {0}")]
+    Absent(&'static str),
+    #[error("{0} is not PEM text")]
+    NotPem(&'static str),
+    #[error("the first certificate in tls.crt cannot be read")]
+    BadCertificate,
+    #[error("tls.key is of a kind that is not supported; RSA, ECDSA and Ed25519 keys are")]
+    BadKey,
+    #[error("tls.key does not belong to the first certificate in tls.crt")]
+    KeyMismatch,
+}
+
+const CERTIFICATE: &str = "tls.crt";
+const KEY: &str = "tls.key";
+
+impl Certificate {
+    /// Reads a Secret of type `kubernetes.io/tls`. The key may be PKCS #1, PKCS #8 or SEC 1.
+    pub(crate) fn read(secret: &SecretObject) -> Result<Self, SecretError> {
+        let chain = field(secret, CERTIFICATE)?;
+        let key = field(secret, KEY)?;
+        let certificates: Result<Vec<_>, _> =
+            CertificateDer::pem_slice_iter(chain.as_bytes()).collect();
+        let certificates = certificates.map_err(|_| SecretError::NotPem(CERTIFICATE))?;
+        let leaf = certificates
+            .first()
+            .ok_or(SecretError::NotPem(CERTIFICATE))?
+            .clone();
+        let private = PrivateKeyDer::from_pem_slice(key.as_bytes());
+        let private = private.map_err(|_| SecretError::NotPem(KEY))?;
+        check_pair(certificates, &private)?;
+        let (_, leaf) =
+            X509Certificate::from_der(&leaf).map_err(|_| SecretError::BadCertificate)?;
+        Ok(Self {
+            chain: certificates_only(chain),
+            key: Secret::new(key.into()),
+            covers: names(&leaf),
+            not_before: leaf.validity().not_before.timestamp(),
+            not_after: leaf.validity().not_after.timestamp(),
+        })
+    }
+
+    /// Whether a client that asks for a name of `host` would accept this certificate.
+    pub(crate) fn covers(&self, host: &HostPattern) -> bool {
+        self.covers.iter().any(|covered| match host {
+            HostPattern::Exact(name) => covered.matches(name),
+            wildcard => covered == wildcard,
+        })
+    }
+}
+
+fn field<'s>(secret: &'s SecretObject, name: &'static str) -> Result<&'s str, SecretError> {
+    let data = secret.data.as_ref().and_then(|data| data.get(name));
+    let bytes = &data
+        .filter(|bytes| !bytes.0.is_empty())
+        .ok_or(SecretError::Absent(name))?
+        .0;
+    std::str::from_utf8(bytes).map_err(|_| SecretError::NotPem(name))
+}
+
+fn check_pair(
+    chain: Vec<CertificateDer<'static>>,
+    key: &PrivateKeyDer<'_>,
+) -> Result<(), SecretError> {
+    let key = any_supported_type(key).map_err(|_| SecretError::BadKey)?;
+    match CertifiedKey::new(chain, key).keys_match() {
+        // `Unknown` means that the key cannot say which public key is its own.
+        Ok(()) | Err(rustls::Error::InconsistentKeys(InconsistentKeys::Unknown)) => Ok(()),
+        Err(rustls::Error::InconsistentKeys(_)) => Err(SecretError::KeyMismatch),
+        Err(_) => Err(SecretError::BadCertificate),
+    }
+}
+
+/// The certificates of a PEM text. Some keep the key in the same text, and a chain is not secret.
+fn certificates_only(pem: &str) -> Box<str> {
+    const BEGIN: &str = "-----BEGIN CERTIFICATE-----";
+    const END: &str = "-----END CERTIFICATE-----";
+    let blocks = pem
+        .split(BEGIN)
+        .skip(1)
+        .filter_map(|rest| rest.split_once(END));
+    let blocks = blocks.map(|(block, _)| format!("{BEGIN}{block}{END}\n"));
+    blocks.collect::<String>().into()
+}
+
+/// The DNS names of a certificate; the common name counts only where there are none.
+fn names(leaf: &X509Certificate<'_>) -> Vec<HostPattern> {
+    let alternative = leaf.subject_alternative_name().ok().flatten();
+    let alternative = alternative.map_or(&[][..], |extension| &extension.value.general_names);
+    let dns = alternative.iter().filter_map(|name| match name {
+        GeneralName::DNSName(name) => Some(*name),
+        _ => None,
+    });
+    let mut names: Vec<_> = dns.collect();
+    if names.is_empty() {
+        let common = leaf.subject().iter_common_name();
+        names.extend(common.filter_map(|name| name.as_str().ok()));
+    }
+    names
+        .into_iter()
+        .filter_map(|name| HostPattern::parse(name).ok())
+        .collect()
+}

@@ -1,0 +1,294 @@
+//! Which certificate is served for which name.
+//!
+//! The oldest Ingress wins a name. Where a Secret cannot be used, its names are served with the
+//! default certificate, and the Secret is taken up the moment it can be.
+
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use portreeve_table::{Cert, CertKey, HostPattern, Origin, Shared};
+
+use crate::code::Code;
+use crate::diagnostic::Diagnostic;
+use crate::ingress::{Claims, TlsClaim};
+use crate::object::{Kind, ObjectKey};
+use crate::options::Options;
+use crate::secret::{Certificate, SecretError};
+use crate::snapshot::Snapshot;
+
+/// The hosts for which some Ingress wants TLS, with or without a usable Secret.
+pub(crate) fn hosts_with_tls(claims: &[Claims]) -> BTreeSet<&HostPattern> {
+    let mut hosts = BTreeSet::new();
+    for claims in claims.iter().filter(|claims| !claims.tls.is_empty()) {
+        hosts.extend(claims.tls.iter().flat_map(|tls| &tls.hosts));
+        hosts.extend(claims.hosts().filter(|host| has_tls(claims, host)));
+        if claims.rules.is_empty() && claims.tls.iter().any(|tls| tls.for_all) {
+            hosts.insert(&HostPattern::Any);
+        }
+    }
+    hosts
+}
+
+/// Whether an Ingress itself wants TLS for one of its hosts.
+fn has_tls(claims: &Claims, host: &HostPattern) -> bool {
+    let listed = |pattern: &HostPattern| match host {
+        HostPattern::Exact(name) => pattern.matches(name),
+        other => pattern == other,
+    };
+    claims
+        .tls
+        .iter()
+        .any(|tls| tls.for_all || tls.hosts.iter().any(listed))
+}
+
+/// A certificate that an Ingress asks an ACME authority for, by `kubernetes.io/tls-acme`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CertificateWanted {
+    /// The Ingress.
+    pub origin: Origin,
+    /// The Secret to put it into.
+    pub secret: CertKey,
+    /// The names that it must cover; wildcards cannot be proven over HTTP and are left out.
+    pub names: Vec<HostPattern>,
+}
+
+/// One entry of an Ingress' `spec.tls`.
+#[derive(Clone, Copy)]
+struct Claim<'a> {
+    claims: &'a Claims,
+    tls: &'a TlsClaim,
+}
+
+impl<'a> Claim<'a> {
+    fn secret(&self) -> Option<CertKey> {
+        Some(CertKey {
+            namespace: self.claims.key.namespace.clone(),
+            secret: self.tls.secret.clone()?,
+        })
+    }
+
+    /// The names that the certificate is meant for.
+    fn names(&self) -> Vec<&'a HostPattern> {
+        match self.tls.for_all {
+            true => self.claims.hosts().collect(),
+            false => self.tls.hosts.iter().collect(),
+        }
+    }
+
+    fn diagnostic(&self, code: Code, message: String, hint: &str) -> Diagnostic {
+        let field = format!("spec.tls[{}]", self.tls.place);
+        Diagnostic::new(code, self.claims.object(), message)
+            .field(field)
+            .hint(hint)
+    }
+
+    fn unusable(&self, key: &CertKey, error: SecretError) -> Diagnostic {
+        let message = format!(
+            "The Secret {key} cannot be served: {error}. Its names get the default certificate."
+        );
+        self.diagnostic(code(error), message, fix(error))
+    }
+}
+
+fn code(error: SecretError) -> Code {
+    match error {
+        SecretError::Missing => Code::SecretMissing,
+        SecretError::KeyMismatch => Code::KeyMismatch,
+        _ => Code::SecretInvalid,
+    }
+}
+
+fn fix(error: SecretError) -> &'static str {
+    match error {
+        SecretError::Missing => {
+            "the name of a Secret of type kubernetes.io/tls in the same namespace"
+        }
+        SecretError::KeyMismatch => "the certificate and the key that were made together",
+        _ => "a PEM chain, leaf first, under tls.crt, and its PEM key under tls.key",
+    }
+}
+
+/// Collects the certificates of all Ingresses, the oldest first.
+pub(crate) struct Certificates<'a> {
+    snapshot: &'a Snapshot,
+    options: &'a Options,
+    /// Each Secret is read once; `None` when Secrets are unknown.
+    read: HashMap<CertKey, Option<Result<Arc<Certificate>, SecretError>>>,
+    owners: BTreeMap<HostPattern, (CertKey, Option<&'a ObjectKey>)>,
+    wants: Vec<CertificateWanted>,
+    diagnostics: Vec<Diagnostic>,
+}
+
+/// What the certificates of all Ingresses come to.
+pub(crate) struct Served {
+    pub certs: BTreeMap<CertKey, Shared<Cert>>,
+    pub wants: Vec<CertificateWanted>,
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+impl<'a> Certificates<'a> {
+    pub(crate) fn new(snapshot: &'a Snapshot, options: &'a Options) -> Self {
+        let mut certificates = Self {
+            snapshot,
+            options,
+            read: HashMap::new(),
+            owners: BTreeMap::new(),
+            wants: Vec::new(),
+            diagnostics: Vec::new(),
+        };
+        certificates.claim_default();
+        certificates
+    }
+
+    fn claim_default(&mut self) {
+        let Some(key) = &self.options.default_cert else {
+            return;
+        };
+        match self.read(key) {
+            None => {}
+            Some(Ok(_)) => drop(self.owners.insert(HostPattern::Any, (key.clone(), None))),
+            Some(Err(error)) => {
+                let secret = ObjectKey::new(&key.namespace, &key.secret).reference(Kind::Secret);
+                let message = format!("The default certificate cannot be served: {error}.");
+                let found = Diagnostic::new(code(error), secret, message);
+                self.diagnostics.push(found.hint(fix(error)));
+            }
+        }
+    }
+
+    /// Adds what one Ingress claims. `also` are names that its hosts are reached by as well: they
+    /// get its certificate when it covers them, and otherwise quietly do not.
+    pub(crate) fn claim(&mut self, claims: &'a Claims, also: &[HostPattern]) {
+        for tls in &claims.tls {
+            let claim = Claim { claims, tls };
+            let Some(key) = claim.secret() else { continue };
+            let Some(read) = self.read(&key) else {
+                continue;
+            };
+            self.want(&claim, &key, read.as_deref().ok());
+            match read {
+                Err(error) => self.diagnostics.push(claim.unusable(&key, error)),
+                Ok(certificate) => self.serve(&claim, &key, &certificate, also),
+            }
+        }
+    }
+
+    fn read(&mut self, key: &CertKey) -> Option<Result<Arc<Certificate>, SecretError>> {
+        if let Some(known) = self.read.get(key) {
+            return known.clone();
+        }
+        let secret = self
+            .snapshot
+            .secret(&ObjectKey::new(&key.namespace, &key.secret));
+        let read = secret.map(|secret| {
+            let secret = secret.ok_or(SecretError::Missing)?;
+            Certificate::read(secret).map(Arc::new)
+        });
+        self.read.insert(key.clone(), read.clone());
+        read
+    }
+
+    fn serve(
+        &mut self,
+        claim: &Claim<'a>,
+        key: &CertKey,
+        certificate: &Certificate,
+        also: &[HostPattern],
+    ) {
+        let mut served = false;
+        for name in claim.names() {
+            if certificate.covers(name) {
+                served = true;
+                self.own(claim, key, name, true);
+            } else if !claim.tls.for_all {
+                let message = format!(
+                    "The certificate in {key} does not cover {name}, which gets the default certificate."
+                );
+                let hint = "a certificate for this name into the Secret";
+                self.diagnostics
+                    .push(claim.diagnostic(Code::CertificateNames, message, hint));
+            }
+        }
+        if !served && claim.tls.for_all {
+            let message = format!(
+                "The certificate in {key} covers no host of this Ingress, so it is not served."
+            );
+            let hint = "hosts: [the names to serve it for]";
+            self.diagnostics
+                .push(claim.diagnostic(Code::TlsWithoutNames, message, hint));
+        }
+        if certificate.not_after < self.options.now {
+            let message =
+                format!("The certificate in {key} has expired; it is served all the same.");
+            let hint = "a renewed certificate into the Secret";
+            self.diagnostics
+                .push(claim.diagnostic(Code::CertificateExpired, message, hint));
+        }
+        for name in also.iter().filter(|name| certificate.covers(name)) {
+            self.own(claim, key, name, false);
+        }
+    }
+
+    fn own(&mut self, claim: &Claim<'a>, key: &CertKey, name: &HostPattern, say: bool) {
+        let mine = (key.clone(), Some(&claim.claims.key));
+        match self.owners.entry(name.clone()) {
+            Entry::Vacant(free) => drop(free.insert(mine)),
+            Entry::Occupied(taken) if say && taken.get().0 != *key => {
+                let (theirs, owner) = taken.get();
+                let owner = owner.map(ToString::to_string).unwrap_or_default();
+                let message = format!(
+                    "{name} already has the certificate in {theirs}, by {owner}, which is older; the one in {key} is not served for it."
+                );
+                let hint = format!("secretName: {}", theirs.secret);
+                self.diagnostics
+                    .push(claim.diagnostic(Code::TlsNameTaken, message, &hint));
+            }
+            Entry::Occupied(_) => {}
+        }
+    }
+
+    /// A certificate is wanted when there is none, and renewed when a third of its time is left.
+    fn want(&mut self, claim: &Claim<'_>, key: &CertKey, has: Option<&Certificate>) {
+        let names = claim
+            .names()
+            .into_iter()
+            .filter(|name| matches!(name, HostPattern::Exact(_)));
+        let names: Vec<_> = names.cloned().collect();
+        let due = |c: &Certificate| c.not_after - (c.not_after - c.not_before) / 3;
+        let good = has.is_some_and(|certificate| {
+            due(certificate) > self.options.now && names.iter().all(|name| certificate.covers(name))
+        });
+        if claim.claims.wants_certificates && !good && !names.is_empty() {
+            let origin = claim.claims.key.origin();
+            self.wants.push(CertificateWanted {
+                origin,
+                secret: key.clone(),
+                names,
+            });
+        }
+    }
+
+    pub(crate) fn finish(self) -> Served {
+        let mut names: BTreeMap<CertKey, Vec<HostPattern>> = BTreeMap::new();
+        for (name, (key, _)) in self.owners {
+            names.entry(key).or_default().push(name);
+        }
+        let read = self.read;
+        let certs = names.into_iter().filter_map(|(key, names)| {
+            let certificate = read.get(&key)?.as_ref()?.as_ref().ok()?;
+            let cert = Cert {
+                names,
+                chain: certificate.chain.clone(),
+                key: certificate.key.clone(),
+                not_after: certificate.not_after,
+            };
+            Some((key, Shared::new(cert)))
+        });
+        Served {
+            certs: certs.collect(),
+            wants: self.wants,
+            diagnostics: self.diagnostics,
+        }
+    }
+}
