@@ -4,10 +4,16 @@
 // Each test file uses the part of this that it needs.
 #![allow(dead_code)]
 // A helper that panics fails its test, which is all it can do.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice
+)]
 
-pub mod process;
-pub mod proxy;
+pub(crate) mod console;
+pub(crate) mod process;
+pub(crate) mod proxy;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -16,14 +22,14 @@ use std::process::Command;
 use process::Process;
 
 /// Backends by name, with the process that serves them.
-pub struct Backends {
-    pub process: Process,
-    pub addresses: HashMap<String, SocketAddr>,
+pub(crate) struct Backends {
+    pub(crate) process: Process,
+    pub(crate) addresses: HashMap<String, SocketAddr>,
 }
 
 impl Backends {
     /// Starts `serve` with `arguments`, which name `count` services.
-    pub fn start(arguments: &[&str], count: usize) -> Self {
+    pub(crate) fn start(arguments: &[&str], count: usize) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_portreeve-loadtest"));
         let mut process = Process::start(command.arg("serve").args(arguments));
         let mut addresses = HashMap::new();
@@ -36,7 +42,7 @@ impl Backends {
     }
 
     /// Where the service `name` listens.
-    pub fn address(&self, name: &str) -> SocketAddr {
+    pub(crate) fn address(&self, name: &str) -> SocketAddr {
         self.addresses[name]
     }
 }

@@ -10,14 +10,14 @@ use std::time::Duration;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A process that ends with its test.
-pub struct Process {
+pub(crate) struct Process {
     child: Child,
     lines: Receiver<String>,
 }
 
 impl Process {
     /// Starts `command`; both of its outputs can be read line by line.
-    pub fn start(command: &mut Command) -> Self {
+    pub(crate) fn start(command: &mut Command) -> Self {
         let named = format!("{command:?}");
         let started = command
             .stdin(Stdio::null())
@@ -45,7 +45,7 @@ impl Process {
     }
 
     /// The next line of output that contains `text`.
-    pub fn line(&mut self, text: &str) -> String {
+    pub(crate) fn line(&mut self, text: &str) -> String {
         let mut before = String::new();
         loop {
             match self.lines.recv_timeout(PATIENCE) {
@@ -57,12 +57,12 @@ impl Process {
     }
 
     /// Its process id.
-    pub fn id(&self) -> u32 {
+    pub(crate) fn id(&self) -> u32 {
         self.child.id()
     }
 
     /// Asks it to end and waits until it has.
-    pub fn terminate(mut self) -> ExitStatus {
+    pub(crate) fn terminate(mut self) -> ExitStatus {
         signal(self.id(), "TERM");
         self.child.wait().unwrap()
     }
