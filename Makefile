@@ -1,0 +1,27 @@
+# Every target does its own set-up, says what it does, and says plainly what is missing.
+#
+#   make run [EXAMPLE=quickstart]   build, start the example's backends and the proxy, print what to try
+#   make test                       everything that must hold before a change goes in
+#   make bench                      CPU per request against nginx, on this machine
+#   make setup                      only install what the other targets need
+
+EXAMPLE ?= quickstart
+PROFILE ?= dev
+ROUNDS ?= 6
+
+.PHONY: run test bench setup
+
+run:
+	@loadtest/steps/setup.sh build
+	@PROFILE=$(PROFILE) loadtest/steps/run.sh $(EXAMPLE)
+
+test:
+	@loadtest/steps/setup.sh build test
+	@loadtest/steps/test.sh
+
+bench:
+	@loadtest/steps/setup.sh build bench
+	@ROUNDS=$(ROUNDS) loadtest/steps/bench.sh
+
+setup:
+	@loadtest/steps/setup.sh build test bench

@@ -1,0 +1,38 @@
+#!/bin/bash
+# Everything that must hold, step by step, each with its name and time. The first failure ends it.
+#
+# Tests that need more than cargo (the proxy as a process, tools, minutes) are marked #[ignore],
+# so that `cargo test` alone needs nothing; here they run, and what they need must be there.
+. "$(dirname "$0")/common.sh"
+
+export PORTREEVE_TOOLS CARGO_TERM_COLOR=${CARGO_TERM_COLOR:-never}
+PORTREEVE_TOOLS=$(tools_dir)
+times=()
+
+step() { # NAME COMMAND...
+    local name=$1 start=$SECONDS
+    shift
+    say "$name"
+    "$@" || {
+        printf '   %s\n' "${times[@]}"
+        fail "$name failed after $((SECONDS - start)) s: $*"
+    }
+    times+=("$(printf '%4d s  %s' $((SECONDS - start)) "$name")")
+}
+
+ignored() { # PACKAGE TEST: the tests of one file that cargo test leaves out
+    cargo test --quiet --locked -p "$1" --test "$2" -- --ignored
+}
+
+step "formatting" cargo fmt --all --check
+step "lints" cargo clippy --quiet --locked --workspace --all-targets -- -D warnings
+step "documentation" env RUSTDOCFLAGS='-D warnings' cargo doc --quiet --locked --workspace --no-deps --document-private-items
+step "dependencies" "$deny_dir/bin/cargo-deny" --log-level error check bans licenses sources
+step "binaries" cargo build --quiet --locked --workspace --bins
+step "tests" cargo test --quiet --locked --workspace
+step "examples" ignored portreeve-loadtest examples
+step "HTTP/2 conformance" ignored portreeve-loadtest h2spec
+step "gRPC interoperability" ignored portreeve-loadtest interop
+
+say "all of it held"
+printf '   %s\n' "${times[@]}"
