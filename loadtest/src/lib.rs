@@ -6,6 +6,7 @@
 //! into the product: it meets the proxy only through sockets and its command line.
 
 mod canned;
+pub mod compare;
 mod cpu;
 mod echo;
 pub mod run;

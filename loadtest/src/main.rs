@@ -5,7 +5,7 @@ use std::error::Error;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use portreeve_loadtest::{run, serve};
+use portreeve_loadtest::{compare, run, serve};
 
 /// Echo backends and a small load generator for trying, testing and measuring Portreeve.
 #[derive(Parser)]
@@ -21,6 +21,8 @@ enum Job {
     Serve(serve::Options),
     /// Make requests, and count what comes of them.
     Run(run::Options),
+    /// Load several proxies in turn and compare their CPU time per request.
+    Compare(compare::Options),
     /// Say words over a WebSocket and print what comes back: talk URL -- WORD...
     Talk(run::TalkOptions),
 }
@@ -31,6 +33,7 @@ async fn main() -> ExitCode {
     let done: Result<(), Box<dyn Error>> = match Cli::parse().job {
         Job::Serve(options) => serve::run(options).await.map_err(Into::into),
         Job::Run(options) => run::run(options).await.map_err(Into::into),
+        Job::Compare(options) => compare::run(options).await.map_err(Into::into),
         Job::Talk(options) => run::talk(options).await.map_err(Into::into),
     };
     match done {
