@@ -1,5 +1,45 @@
 //! The data plane: terminates, routes, balances and forwards.
+//!
+//! It holds no Kubernetes credential and never asks the API server for anything: what it serves
+//! comes from a source, is compiled into a table and swapped whole.
+//! Read `request.rs` first, then `worker.rs` and `state.rs`.
 
 #![forbid(unsafe_code)]
 
-pub mod upstream;
+mod accesslog;
+mod activity;
+mod admin;
+mod body;
+mod choice;
+mod conn;
+mod dispatch;
+#[cfg(test)]
+mod docs;
+mod drain;
+mod error;
+mod filters;
+mod forward;
+mod holder;
+mod io;
+mod listen;
+mod metrics;
+mod options;
+mod record;
+mod request;
+mod respond;
+mod retry;
+mod serve;
+mod source;
+mod state;
+mod target;
+mod timer;
+mod tls;
+mod upgrade;
+mod upstream;
+mod wiring;
+mod worker;
+
+pub use accesslog::Format;
+pub use listen::ListenError;
+pub use options::{Listen, Options, Profile};
+pub use wiring::{Fatal, run};

@@ -11,8 +11,8 @@ mod tests;
 
 use portreeve_table::{Affinity, AffinityMode};
 
-pub use cookie::{Visit, set_cookie};
-pub use session::Session;
+pub(crate) use cookie::{Visit, set_cookie};
+pub(crate) use session::Session;
 
 use super::balance::{Choice, mix};
 use super::endpoint::EndpointSet;
@@ -22,11 +22,11 @@ const DRAWS: u64 = 32;
 
 /// Where a request of a session goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Pinned {
+pub(crate) struct Pinned {
     /// The index of the endpoint.
-    pub endpoint: usize,
+    pub(crate) endpoint: usize,
     /// The session that the client is to be told, when it has none or another.
-    pub start: Option<Session>,
+    pub(crate) start: Option<Session>,
 }
 
 impl EndpointSet {
@@ -34,7 +34,7 @@ impl EndpointSet {
     ///
     /// A retry goes elsewhere, but the client keeps its session unless `change_on_failure`.
     /// `None` when there is no other left that takes requests.
-    pub fn pick_session(
+    pub(crate) fn pick_session(
         &self,
         affinity: &Affinity,
         session: Option<Session>,

@@ -15,7 +15,7 @@ use std::sync::atomic::Ordering;
 
 use portreeve_table::Policy;
 
-pub use hash::stable_hash;
+pub(crate) use hash::stable_hash;
 pub(super) use {hash::mix, latency::Latency, turns::Turns};
 
 use super::endpoint::{Endpoint, EndpointSet};
@@ -25,20 +25,20 @@ const BOUND: f64 = 1.25;
 
 /// What a choice depends on, beside the endpoints.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Choice {
+pub(crate) struct Choice {
     /// The [`stable_hash`] of the client's address, or of the text that the policy hashes by.
-    pub hash: u64,
+    pub(crate) hash: u64,
     /// A random number.
-    pub random: u64,
+    pub(crate) random: u64,
     /// The time, from any start, in microseconds.
-    pub now_micros: u64,
+    pub(crate) now_micros: u64,
 }
 
 impl EndpointSet {
     /// Which endpoint takes this request; `tried` are those that it was already sent to.
     ///
     /// `None` when there is no other left that takes requests.
-    pub fn pick(&self, policy: &Policy, request: &Choice, tried: &[usize]) -> Option<usize> {
+    pub(crate) fn pick(&self, policy: &Policy, request: &Choice, tried: &[usize]) -> Option<usize> {
         match policy {
             Policy::RoundRobin | Policy::Unknown(_) => self.next_in_turn(tried),
             Policy::LeastConnections => self.least(tried, |endpoint| endpoint.queue(0)),

@@ -73,7 +73,9 @@ impl Connector {
         };
         // An address as the name sends no SNI, which is what ingress-nginx does by default.
         let name = ServerName::IpAddress(to.ip().into());
-        let tls = TlsConnector::from(Arc::clone(config)).connect(name, tcp).await?;
+        let tls = TlsConnector::from(Arc::clone(config))
+            .connect(name, tcp)
+            .await?;
         Ok(Io::Tls(Box::new(tls)))
     }
 }

@@ -16,34 +16,34 @@ use super::balance::{Latency, Turns, stable_hash};
 
 /// What is known of one endpoint, shared by all workers.
 #[derive(Debug, Default)]
-pub struct EndpointState {
+pub(crate) struct EndpointState {
     in_flight: AtomicU32,
     latency: Latency,
 }
 
 /// A request that an endpoint is busy with, until this is dropped.
 #[derive(Debug)]
-pub struct InFlight(Arc<EndpointState>);
+pub(crate) struct InFlight(Arc<EndpointState>);
 
 impl EndpointState {
     /// Counts one more request until the answer is dropped.
-    pub fn begin(self: &Arc<Self>) -> InFlight {
+    pub(crate) fn begin(self: &Arc<Self>) -> InFlight {
         self.in_flight.fetch_add(1, Ordering::Relaxed);
         InFlight(Arc::clone(self))
     }
 
     /// How many requests it is busy with, over all workers.
-    pub fn in_flight(&self) -> u32 {
+    pub(crate) fn in_flight(&self) -> u32 {
         self.in_flight.load(Ordering::Relaxed)
     }
 
     /// Notes that an answer took `latency_micros`. A failure should be noted too, as slow.
-    pub fn observe(&self, latency_micros: u64, now_micros: u64) {
+    pub(crate) fn observe(&self, latency_micros: u64, now_micros: u64) {
         self.latency.observe(latency_micros, now_micros);
     }
 
     /// Its usual latency in microseconds; `None` until something was observed.
-    pub fn latency(&self, now_micros: u64) -> Option<f64> {
+    pub(crate) fn latency(&self, now_micros: u64) -> Option<f64> {
         self.latency.at(now_micros)
     }
 }
@@ -56,15 +56,15 @@ impl Drop for InFlight {
 
 /// One endpoint as configured, with what is known of it.
 #[derive(Clone, Debug)]
-pub struct Endpoint {
+pub(crate) struct Endpoint {
     /// Where it listens.
-    pub address: SocketAddr,
+    pub(crate) address: SocketAddr,
     /// Its share relative to its siblings; 0 takes no new requests.
-    pub weight: u16,
+    pub(crate) weight: u16,
     /// Whether it takes new requests.
-    pub stage: Stage,
+    pub(crate) stage: Stage,
     /// What is known of it.
-    pub state: Arc<EndpointState>,
+    pub(crate) state: Arc<EndpointState>,
     /// A hash of the address: the same on every replica.
     pub(super) hash: u64,
     /// Its name in the cookies of persistent sessions.
@@ -94,7 +94,7 @@ fn address_hash(address: SocketAddr) -> u64 {
 
 /// The endpoints of one upstream as of one configuration.
 #[derive(Debug, Default)]
-pub struct EndpointSet {
+pub(crate) struct EndpointSet {
     endpoints: Box<[Endpoint]>,
     /// The indices of those that take new requests.
     pub(super) candidates: Box<[usize]>,
@@ -108,7 +108,7 @@ impl EndpointSet {
     /// The endpoints of a configuration, with what the previous one knew of the same addresses.
     ///
     /// An address that is configured twice counts once, as it was configured first.
-    pub fn new(endpoints: &[portreeve_table::Endpoint], previous: Option<&Self>) -> Self {
+    pub(crate) fn new(endpoints: &[portreeve_table::Endpoint], previous: Option<&Self>) -> Self {
         let known = previous.into_iter().flat_map(Self::endpoints);
         let mut known: FxHashMap<_, _> = known.map(|e| (e.address, Some(&e.state))).collect();
         let mut set = Vec::with_capacity(endpoints.len());
@@ -132,12 +132,12 @@ impl EndpointSet {
     }
 
     /// All of them, those that take no new requests included.
-    pub fn endpoints(&self) -> &[Endpoint] {
+    pub(crate) fn endpoints(&self) -> &[Endpoint] {
         &self.endpoints
     }
 
     /// Whether there is none at all.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.endpoints.is_empty()
     }
 }

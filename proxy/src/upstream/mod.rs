@@ -1,5 +1,13 @@
-//! Where requests go: endpoints and how one is chosen.
+//! Where requests go: endpoints, how one is chosen, and the connections to them.
 
-pub mod affinity;
-pub mod balance;
-pub mod endpoint;
+mod affinity;
+mod balance;
+mod connect;
+mod endpoint;
+mod pool;
+
+pub(crate) use affinity::{Session, Visit, set_cookie};
+pub(crate) use balance::{Choice, stable_hash};
+pub(crate) use connect::{Connector, Transport};
+pub(crate) use endpoint::{Endpoint, EndpointSet, InFlight};
+pub(crate) use pool::{Answer, Failure, Lease, Pool, PoolKey, Reuse};

@@ -167,7 +167,8 @@ impl Pool {
         if key.transport.is_multiplexed() {
             self.send_shared(key, request, waits, progress).await
         } else {
-            self.send_exclusive(key, request, waits, progress, reuse).await
+            self.send_exclusive(key, request, waits, progress, reuse)
+                .await
         }
     }
 
@@ -332,13 +333,16 @@ impl Pool {
     async fn connect(&self, key: &PoolKey, waits: &Timeouts) -> Result<Io, Error> {
         let connecting = self.connector.connect(key.address, key.transport);
         let connected = tokio::time::timeout(waits.connect.duration(), connecting).await;
-        connected.map_err(|_| Error::ConnectTimeout)?.map_err(Error::Connect)
+        connected
+            .map_err(|_| Error::ConnectTimeout)?
+            .map_err(Error::Connect)
     }
 
     /// Closes what has been idle for too long or leads to an endpoint that is gone.
     pub(crate) fn prune(&self, is_alive: impl Fn(&SocketAddr) -> bool) {
         let now = self.clock.now_millis();
-        let is_fresh = |since: u64, limit: Duration| now < since + limit.as_millis() as u64;
+        let is_fresh =
+            |since: u64, limit: Duration| now < since.saturating_add(limit.as_millis() as u64);
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         idle.retain(|key, connections| {
             connections.retain(|idle| is_fresh(idle.since, IDLE_H1) && is_alive(&key.address));
@@ -360,7 +364,9 @@ impl Pool {
 
 impl Group {
     fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Multiplexed>> {
-        self.connections.lock().unwrap_or_else(PoisonError::into_inner)
+        self.connections
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The connection with the fewest streams, unless even that one is nearly full.
@@ -409,8 +415,9 @@ async fn drive(
 impl Lease {
     /// Says that the response has been read to its end.
     pub(crate) fn give_back(self) {
-        let Self::Exclusive(lease) = self else {
-            return; // a stream is given back by being dropped
+        let lease = match self {
+            Self::Exclusive(lease) => lease,
+            Self::Stream(stream) => return drop(stream),
         };
         let ExclusiveLease {
             pool,

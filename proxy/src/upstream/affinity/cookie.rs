@@ -11,19 +11,23 @@ use super::session::Session;
 
 /// What a cookie's attributes depend on, beside its configuration.
 #[derive(Clone, Copy, Debug)]
-pub struct Visit<'a> {
+pub(crate) struct Visit<'a> {
     /// Whether the request came over TLS.
-    pub tls: bool,
+    pub(crate) tls: bool,
     /// The time, in seconds since 1970.
-    pub unix_seconds: i64,
+    pub(crate) unix_seconds: i64,
     /// The request's `User-Agent`.
-    pub user_agent: Option<&'a str>,
+    pub(crate) user_agent: Option<&'a str>,
 }
 
 /// The field's value; `None` when the configured attributes hold what no field may hold.
 ///
 /// `Secure` cannot be switched off over TLS, nor `HttpOnly` at all.
-pub fn set_cookie(cookie: &Cookie, session: Session, visit: &Visit<'_>) -> Option<HeaderValue> {
+pub(crate) fn set_cookie(
+    cookie: &Cookie,
+    session: Session,
+    visit: &Visit<'_>,
+) -> Option<HeaderValue> {
     let mut field = format!("{}={session}; Path={}", cookie.name, cookie.path);
     let mut attribute = |name: &str, value: &str| {
         // Writing to a String cannot fail.

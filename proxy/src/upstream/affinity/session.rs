@@ -10,7 +10,7 @@ use portreeve_table::Secret;
 
 /// A session: a key that is hashed over the endpoints, or the name of one of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Session(u64);
+pub(crate) struct Session(u64);
 
 impl Session {
     pub(crate) fn new(key: u64) -> Self {
@@ -32,7 +32,7 @@ impl Session {
     }
 
     /// The session in a request's `Cookie` fields, under this name; the first when there are many.
-    pub fn read<'a>(name: &str, fields: impl IntoIterator<Item = &'a [u8]>) -> Option<Self> {
+    pub(crate) fn read<'a>(name: &str, fields: impl IntoIterator<Item = &'a [u8]>) -> Option<Self> {
         let pairs = fields
             .into_iter()
             .flat_map(|field| field.split(|b| *b == b';'));

@@ -6,7 +6,7 @@
 const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
 
 /// Hashes bytes: the same everywhere and always, and well mixed.
-pub fn stable_hash(bytes: &[u8]) -> u64 {
+pub(crate) fn stable_hash(bytes: &[u8]) -> u64 {
     let (words, rest) = bytes.as_chunks::<8>();
     let mut last = [0; 8];
     for (to, from) in last.iter_mut().zip(rest) {

@@ -1,0 +1,372 @@
+//! The access log: one line a request, written by a thread of its own.
+//!
+//! A worker fills a buffer and hands it over; when the reader is slow, lines are dropped and
+//! counted, and no request ever waits.
+
+use std::io::Write;
+use std::net::SocketAddr;
+use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
+
+use http::header::{HOST, REFERER, USER_AGENT};
+use http::request::Parts;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, Version};
+use jiff::{Timestamp, tz::TimeZone};
+use serde::Serialize;
+
+use crate::metrics::RouteLabels;
+
+/// How the access log is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Format {
+    /// Not at all.
+    Off,
+    /// In ingress-nginx's default format.
+    Nginx,
+    /// One JSON object a line.
+    Json,
+}
+
+/// A buffer is handed over when it has this many bytes, and at every tick.
+const FULL: usize = 16 * 1024;
+/// How many buffers may wait for the writer.
+const QUEUE: usize = 256;
+
+/// Where one worker writes its lines.
+#[derive(Debug)]
+pub(crate) struct AccessLog {
+    format: Format,
+    buffer: Mutex<Vec<u8>>,
+    writer: SyncSender<Vec<u8>>,
+}
+
+/// The thread that writes what workers hand over.
+#[derive(Debug)]
+pub(crate) struct Writer {
+    sender: SyncSender<Vec<u8>>,
+    format: Format,
+}
+
+/// What a line needs of a request's head; taken before the head is changed.
+#[derive(Debug)]
+pub(crate) struct Line {
+    method: Method,
+    uri: Uri,
+    version: Version,
+    host: Option<HeaderValue>,
+    referer: Option<HeaderValue>,
+    user_agent: Option<HeaderValue>,
+    forwarded_for: Option<HeaderValue>,
+}
+
+/// What a line needs of the rest.
+#[derive(Debug)]
+pub(crate) struct Outcome<'a> {
+    pub(crate) remote: SocketAddr,
+    pub(crate) request_id: &'a str,
+    pub(crate) status: u16,
+    pub(crate) bytes_sent: u64,
+    pub(crate) request_length: u64,
+    pub(crate) request_seconds: f64,
+    pub(crate) route: Option<&'a RouteLabels>,
+    pub(crate) upstream: Option<SocketAddr>,
+    pub(crate) upstream_status: Option<u16>,
+    pub(crate) upstream_seconds: Option<f64>,
+    pub(crate) reason: Option<&'static str>,
+    pub(crate) why: Option<&'a str>,
+}
+
+impl Writer {
+    /// Starts the thread, which writes to `out` until every worker is gone.
+    ///
+    /// # Errors
+    /// When no thread can be started.
+    pub(crate) fn start(
+        format: Format,
+        mut out: impl Write + Send + 'static,
+    ) -> std::io::Result<Self> {
+        let (sender, receiver) = sync_channel::<Vec<u8>>(QUEUE);
+        std::thread::Builder::new()
+            .name("access-log".into())
+            .spawn(move || {
+                for lines in receiver {
+                    // A reader that went away is no reason to stop serving.
+                    let _ = out.write_all(&lines).and_then(|()| out.flush());
+                }
+            })?;
+        Ok(Self { sender, format })
+    }
+
+    /// A worker's end of it; `None` when the log is off.
+    pub(crate) fn log(&self) -> Option<Arc<AccessLog>> {
+        (self.format != Format::Off).then(|| {
+            Arc::new(AccessLog {
+                format: self.format,
+                buffer: Mutex::default(),
+                writer: self.sender.clone(),
+            })
+        })
+    }
+}
+
+impl Line {
+    pub(crate) fn of(parts: &Parts) -> Box<Self> {
+        let field = |name: HeaderName| parts.headers.get(name).cloned();
+        Box::new(Self {
+            method: parts.method.clone(),
+            uri: parts.uri.clone(),
+            version: parts.version,
+            host: field(HOST),
+            referer: field(REFERER),
+            user_agent: field(USER_AGENT),
+            forwarded_for: field(HeaderName::from_static("x-forwarded-for")),
+        })
+    }
+}
+
+impl AccessLog {
+    /// Writes one line; returns how many lines had to be dropped.
+    pub(crate) fn write(&self, line: &Line, outcome: &Outcome<'_>) -> u64 {
+        let mut buffer = self.buffer.lock().unwrap_or_else(PoisonError::into_inner);
+        match self.format {
+            Format::Off => {}
+            Format::Nginx => nginx(&mut buffer, line, outcome),
+            Format::Json => json(&mut buffer, line, outcome),
+        }
+        if buffer.len() < FULL {
+            0
+        } else {
+            self.hand_over(&mut buffer)
+        }
+    }
+
+    /// Hands over what there is; returns how many lines had to be dropped.
+    pub(crate) fn flush(&self) -> u64 {
+        let mut buffer = self.buffer.lock().unwrap_or_else(PoisonError::into_inner);
+        if buffer.is_empty() {
+            0
+        } else {
+            self.hand_over(&mut buffer)
+        }
+    }
+
+    fn hand_over(&self, buffer: &mut Vec<u8>) -> u64 {
+        match self.writer.try_send(std::mem::take(buffer)) {
+            Ok(()) => 0,
+            Err(TrySendError::Full(lost) | TrySendError::Disconnected(lost)) => {
+                lost.iter().filter(|byte| **byte == b'\n').count() as u64
+            }
+        }
+    }
+}
+
+/// ingress-nginx's `upstreaminfo`.
+fn nginx(out: &mut Vec<u8>, line: &Line, seen: &Outcome<'_>) {
+    let text =
+        |value: &Option<HeaderValue>| value.as_ref().map_or("-".into(), |v| escape(v.as_bytes()));
+    let or_dash = |value: Option<String>| value.unwrap_or_else(|| "-".into());
+    let upstream_name = seen.route.filter(|route| !route.service.is_empty());
+    let upstream_name = upstream_name.map(|r| format!("{}-{}-{}", r.namespace, r.service, r.port));
+    let time = Timestamp::try_from(SystemTime::now())
+        .unwrap_or_default()
+        .to_zoned(TimeZone::UTC);
+    let _ = writeln!(
+        out,
+        "{} - - [{}] \"{} {} {:?}\" {} {} \"{}\" \"{}\" {} {:.3} [{}] [] {} {} {} {} {}",
+        seen.remote.ip(),
+        time.strftime("%d/%b/%Y:%H:%M:%S %z"),
+        line.method,
+        escape(target(&line.uri).as_bytes()),
+        line.version,
+        seen.status,
+        seen.bytes_sent,
+        text(&line.referer),
+        text(&line.user_agent),
+        seen.request_length,
+        seen.request_seconds,
+        upstream_name.unwrap_or_default(),
+        or_dash(seen.upstream.map(|address| address.to_string())),
+        or_dash(seen.upstream.map(|_| seen.bytes_sent.to_string())),
+        or_dash(seen.upstream_seconds.map(|seconds| format!("{seconds:.3}"))),
+        or_dash(seen.upstream_status.map(|status| status.to_string())),
+        seen.request_id,
+    );
+}
+
+fn target(uri: &Uri) -> &str {
+    uri.path_and_query().map_or("/", |target| target.as_str())
+}
+
+/// nginx's own escaping: what could end the field or the line becomes `\xXX`.
+fn escape(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(bytes.len());
+    for byte in bytes {
+        match byte {
+            b'"' | b'\\' | 0..=0x1f | 0x7f.. => text.push_str(&format!("\\x{byte:02X}")),
+            _ => text.push(char::from(*byte)),
+        }
+    }
+    text
+}
+
+/// The keys that ingress-nginx documents, and the Ingress, the upstream and the reason.
+#[derive(Serialize)]
+struct JsonLine<'a> {
+    time: String,
+    remote_addr: String,
+    x_forwarded_for: Option<String>,
+    request_id: &'a str,
+    bytes_sent: u64,
+    request_time: f64,
+    status: u16,
+    vhost: Option<String>,
+    request_proto: String,
+    path: &'a str,
+    request_query: Option<&'a str>,
+    request_length: u64,
+    method: &'a str,
+    http_referrer: Option<String>,
+    http_user_agent: Option<String>,
+    namespace: Option<&'a str>,
+    ingress_name: Option<&'a str>,
+    service_name: Option<&'a str>,
+    service_port: Option<u16>,
+    upstream_addr: Option<String>,
+    upstream_status: Option<u16>,
+    upstream_response_time: Option<f64>,
+    reason: Option<&'a str>,
+    why: Option<&'a str>,
+}
+
+fn json(out: &mut Vec<u8>, line: &Line, seen: &Outcome<'_>) {
+    let text = |value: &Option<HeaderValue>| {
+        value
+            .as_ref()
+            .map(|v| String::from_utf8_lossy(v.as_bytes()).into_owned())
+    };
+    let line = JsonLine {
+        time: Timestamp::try_from(SystemTime::now())
+            .unwrap_or_default()
+            .to_string(),
+        remote_addr: seen.remote.ip().to_string(),
+        x_forwarded_for: text(&line.forwarded_for),
+        request_id: seen.request_id,
+        bytes_sent: seen.bytes_sent,
+        request_time: seen.request_seconds,
+        status: seen.status,
+        vhost: text(&line.host).or_else(|| line.uri.host().map(str::to_string)),
+        request_proto: format!("{:?}", line.version),
+        path: line.uri.path(),
+        request_query: line.uri.query(),
+        request_length: seen.request_length,
+        method: line.method.as_str(),
+        http_referrer: text(&line.referer),
+        http_user_agent: text(&line.user_agent),
+        namespace: seen.route.map(|route| &*route.namespace),
+        ingress_name: seen.route.map(|route| &*route.ingress),
+        service_name: seen.route.map(|route| &*route.service),
+        service_port: seen.route.map(|route| route.port),
+        upstream_addr: seen.upstream.map(|address| address.to_string()),
+        upstream_status: seen.upstream_status,
+        upstream_response_time: seen.upstream_seconds,
+        reason: seen.reason,
+        why: seen.why,
+    };
+    if serde_json::to_writer(&mut *out, &line).is_ok() {
+        out.push(b'\n');
+    }
+}
+
+/// The value of `X-Request-ID`, as text for the log.
+pub(crate) fn request_id(headers: &HeaderMap) -> String {
+    let id = headers.get("x-request-id");
+    id.map_or_else(String::new, |id| escape(id.as_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http::Request;
+
+    fn line(agent: &[u8]) -> Box<Line> {
+        let request = Request::get("/a?b=1")
+            .header("host", "shop.example")
+            .header("user-agent", HeaderValue::from_bytes(agent).unwrap());
+        Line::of(&request.body(()).unwrap().into_parts().0)
+    }
+
+    fn outcome(route: &RouteLabels) -> Outcome<'_> {
+        Outcome {
+            remote: "192.0.2.1:5".parse().unwrap(),
+            request_id: "abc",
+            status: 200,
+            bytes_sent: 12,
+            request_length: 3,
+            request_seconds: 0.25,
+            route: Some(route),
+            upstream: Some("10.0.0.1:80".parse().unwrap()),
+            upstream_status: Some(200),
+            upstream_seconds: Some(0.2),
+            reason: None,
+            why: None,
+        }
+    }
+
+    fn labels() -> RouteLabels {
+        RouteLabels {
+            namespace: "shop".into(),
+            ingress: "web".into(),
+            service: "front".into(),
+            port: 80,
+            host: "shop.example".into(),
+            path: "/".into(),
+        }
+    }
+
+    #[test]
+    fn the_nginx_format_is_ingress_nginxs() {
+        let labels = labels();
+        let mut out = Vec::new();
+        nginx(&mut out, &line(b"curl\"\xff"), &outcome(&labels));
+        let text = String::from_utf8(out).unwrap();
+        let (before, after) = text.split_once('[').unwrap();
+        assert_eq!(before, "192.0.2.1 - - ");
+        let (_, after) = after.split_once("] ").unwrap();
+        assert_eq!(
+            after,
+            "\"GET /a?b=1 HTTP/1.1\" 200 12 \"-\" \"curl\\x22\\xFF\" 3 0.250 [shop-front-80] [] 10.0.0.1:80 12 0.200 200 abc\n"
+        );
+    }
+
+    #[test]
+    fn a_json_line_is_one_object_whatever_the_client_sends() {
+        let labels = labels();
+        let mut out = Vec::new();
+        json(&mut out, &line(b"a\"\t\xff"), &outcome(&labels));
+        let text = String::from_utf8(out).unwrap();
+        assert_eq!(text.matches('\n').count(), 1);
+        let value: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(value["path"], "/a");
+        assert_eq!(value["ingress_name"], "web");
+        assert_eq!(value["request_query"], "b=1");
+    }
+
+    #[test]
+    fn a_slow_reader_costs_lines_and_never_waits() {
+        let (sender, receiver) = sync_channel(1);
+        let log = AccessLog {
+            format: Format::Json,
+            buffer: Mutex::default(),
+            writer: sender,
+        };
+        let labels = labels();
+        let mut dropped = 0;
+        for _ in 0..200 {
+            dropped += log.write(&line(b"x"), &outcome(&labels));
+        }
+        assert!(dropped > 0, "one buffer waits, the others are dropped");
+        drop(receiver);
+        assert_ne!(log.flush(), 0);
+    }
+}

@@ -1,0 +1,122 @@
+//! What a client's connection is doing, and how long it may go on doing it.
+//!
+//! One connection has one of these; its IO, its requests and its driver all look at it.
+//! It is the only place where the limits on a client's time are kept.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
+use std::time::Duration;
+
+use crate::timer::{Clock, Timer};
+
+/// How long a client may take for what; each is for one gap.
+#[derive(Clone, Debug)]
+pub(crate) struct Patience {
+    /// From the accept to the end of the TLS handshake, or to the first bytes.
+    pub(crate) handshake: Duration,
+    /// From a request's first byte to the end of its head.
+    pub(crate) head: Duration,
+    /// Between two reads of a request's body.
+    pub(crate) body: Duration,
+    /// Between two writes that make progress.
+    pub(crate) write: Duration,
+    /// Without a request.
+    pub(crate) idle: Duration,
+}
+
+impl Default for Patience {
+    /// Handshake and head ten seconds; the rest is ingress-nginx's: 60, 60 and 75 seconds.
+    fn default() -> Self {
+        Self {
+            handshake: Duration::from_secs(10),
+            head: Duration::from_secs(10),
+            body: Duration::from_secs(60),
+            write: Duration::from_secs(60),
+            idle: Duration::from_secs(75),
+        }
+    }
+}
+
+/// What an HTTP/1 connection is doing between two requests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// Nothing has come yet.
+    Idle,
+    /// A head has begun and not ended.
+    Head,
+    /// At least one request is being served.
+    Busy,
+}
+
+/// The state of one client connection.
+#[derive(Debug)]
+pub(crate) struct Activity {
+    patience: Patience,
+    /// Idle and head timeouts.
+    pub(crate) reading: Arc<Timer>,
+    /// Armed while a write makes no progress.
+    pub(crate) writing: Arc<Timer>,
+    head_started: AtomicU8,
+    in_flight: AtomicU32,
+    /// Whether bytes of the client may still be coming that nobody will read.
+    unread: AtomicBool,
+}
+
+impl Activity {
+    pub(crate) fn new(clock: &Arc<Clock>, patience: &Patience) -> Arc<Self> {
+        let reading = clock.timer();
+        reading.arm(patience.idle);
+        Arc::new(Self {
+            patience: patience.clone(),
+            reading,
+            writing: clock.timer(),
+            head_started: AtomicU8::new(0),
+            in_flight: AtomicU32::new(0),
+            unread: AtomicBool::new(false),
+        })
+    }
+
+    pub(crate) fn patience(&self) -> &Patience {
+        &self.patience
+    }
+
+    pub(crate) fn phase(&self) -> Phase {
+        if self.in_flight.load(Ordering::Relaxed) > 0 {
+            Phase::Busy
+        } else if self.head_started.load(Ordering::Relaxed) > 0 {
+            Phase::Head
+        } else {
+            Phase::Idle
+        }
+    }
+
+    /// The first byte of a head has come.
+    pub(crate) fn head_begins(&self) {
+        self.head_started.store(1, Ordering::Relaxed);
+        self.reading.arm(self.patience.head);
+    }
+
+    /// A request's head is complete.
+    pub(crate) fn request_begins(&self) {
+        self.head_started.store(0, Ordering::Relaxed);
+        self.in_flight.fetch_add(1, Ordering::Relaxed);
+        self.reading.disarm();
+    }
+
+    /// A request's response has been written or given up.
+    pub(crate) fn request_ends(&self) {
+        if self.in_flight.fetch_sub(1, Ordering::Relaxed) == 1 {
+            self.reading.arm(self.patience.idle);
+        }
+    }
+
+    /// The response will be sent before the request was read to its end.
+    pub(crate) fn leave_unread(&self) {
+        self.unread.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether a close must linger, so that the kernel does not throw the response away.
+    pub(crate) fn is_unread(&self) -> bool {
+        self.unread.load(Ordering::Relaxed)
+    }
+}

@@ -1,0 +1,94 @@
+//! The reference pages of the proxy's own tables, kept fresh: `UPDATE=1 cargo test` rewrites them.
+
+use std::fmt::Write;
+use std::path::Path;
+
+use clap::CommandFactory;
+
+use crate::error::Reason;
+use crate::metrics::{FAMILIES, Kind};
+use crate::options::Options;
+
+fn check(name: &str, expected: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../docs")
+        .join(name);
+    if std::env::var_os("UPDATE").is_some() {
+        std::fs::write(&path, expected).unwrap();
+    }
+    let found = std::fs::read_to_string(&path).unwrap_or_default();
+    assert_eq!(
+        found, expected,
+        "docs/{name} is stale: run UPDATE=1 cargo test -p portreeve-proxy docs"
+    );
+}
+
+#[test]
+fn flags() {
+    let mut page = "# The proxy's flags\n\nGenerated from `proxy/src/options.rs`.\nEvery flag can also be given by its environment variable.\n".to_string();
+    let mut command = Options::command();
+    command.build();
+    let mut heading = String::new();
+    for flag in command.get_arguments().filter(|a| a.get_env().is_some()) {
+        let group = flag.get_help_heading().unwrap_or_default();
+        if group != heading {
+            heading = group.to_string();
+            let _ = writeln!(page, "\n## {heading}");
+        }
+        let name = flag.get_long().unwrap();
+        let value = flag.get_value_names().map_or("", |names| names[0].as_str());
+        let help = flag
+            .get_long_help()
+            .or(flag.get_help())
+            .unwrap()
+            .to_string();
+        let _ = writeln!(page, "\n### `--{name} {value}`\n\n{}", sentences(&help));
+        let default: Vec<_> = flag
+            .get_default_values()
+            .iter()
+            .map(|v| v.to_string_lossy())
+            .collect();
+        let env = flag.get_env().unwrap().to_string_lossy();
+        if !default.is_empty() {
+            let _ = writeln!(page, "Default: `{}`.", default.join(","));
+        }
+        let _ = writeln!(page, "Environment: `{env}`.");
+    }
+    check("flags.md", &page);
+}
+
+#[test]
+fn metrics() {
+    let mut page = "# The proxy's metrics\n\nGenerated from `proxy/src/metrics/families.rs` and `proxy/src/error.rs`.\nServed on `/metrics` of the admin listener in the Prometheus text format.\n".to_string();
+    for family in FAMILIES {
+        let kind = match family.kind {
+            Kind::Counter => "Counter",
+            Kind::Gauge => "Gauge",
+            Kind::Histogram => "Histogram",
+        };
+        let _ = writeln!(
+            page,
+            "\n## `{}`\n\n{}\n{kind}{}.",
+            family.name,
+            family.help,
+            labels(family.labels)
+        );
+    }
+    page.push_str("\n## Reasons\n\nThe values of the label `reason`, and of the field `reason` in the access log.\n\n");
+    for reason in Reason::ALL {
+        let _ = writeln!(page, "* `{}`: {}", reason.name(), reason.doc().trim());
+    }
+    check("metrics.md", &page);
+}
+
+fn labels(labels: &[&str]) -> String {
+    match labels {
+        [] => String::new(),
+        labels => format!(" with the labels `{}`", labels.join("`, `")),
+    }
+}
+
+/// One sentence per line.
+fn sentences(text: &str) -> String {
+    format!("{}.", text.replace(". ", ".\n").trim_end_matches('.'))
+}

@@ -1,0 +1,174 @@
+//! What is remembered of a request from its head to the last byte of its response.
+//!
+//! When it is dropped it becomes counters and a line of the access log, whatever way the request
+//! went: answered, refused, broken off or abandoned by its client.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+use http::Method;
+use http::request::Parts;
+
+use crate::accesslog::{self, Line, Outcome};
+use crate::conn::Conn;
+use crate::error::{Error, Reason};
+use crate::metrics::{Observation, RouteMetrics};
+use crate::worker::Worker;
+
+/// The status that nginx logs when the client went away before there was one.
+const CLIENT_CLOSED: u16 = 499;
+
+/// One request's record.
+#[derive(Debug)]
+pub(crate) struct Record {
+    worker: Arc<Worker>,
+    conn: Arc<Conn>,
+    started: Instant,
+    method: Method,
+    line: Option<Box<Line>>,
+    request_id: Box<str>,
+    request_bytes: u64,
+    route: Option<Arc<RouteMetrics>>,
+    upstream: Option<SocketAddr>,
+    upstream_status: Option<u16>,
+    header_seconds: Option<f64>,
+    status: Option<u16>,
+    reason: Option<Reason>,
+    why: Option<Box<str>>,
+    response_bytes: u64,
+    is_complete: bool,
+}
+
+impl Record {
+    /// A request has begun.
+    pub(crate) fn start(worker: &Arc<Worker>, conn: &Arc<Conn>, parts: &Parts) -> Box<Self> {
+        conn.activity.request_begins();
+        let counters = worker.counters();
+        counters.requests.fetch_add(1, Ordering::Relaxed);
+        counters.busy.fetch_add(1, Ordering::Relaxed);
+        Box::new(Self {
+            worker: Arc::clone(worker),
+            conn: Arc::clone(conn),
+            started: Instant::now(),
+            method: parts.method.clone(),
+            line: worker.log.as_ref().map(|_| Line::of(parts)),
+            request_id: "".into(),
+            request_bytes: 0,
+            route: None,
+            upstream: None,
+            upstream_status: None,
+            header_seconds: None,
+            status: None,
+            reason: None,
+            why: None,
+            response_bytes: 0,
+            is_complete: false,
+        })
+    }
+
+    /// The route that took it.
+    pub(crate) fn route(&mut self, route: &Arc<RouteMetrics>) {
+        self.route = Some(Arc::clone(route));
+    }
+
+    /// How long its body says it is.
+    pub(crate) fn request_bytes(&mut self, bytes: u64) {
+        self.request_bytes = bytes;
+    }
+
+    /// The endpoint it was sent to, and under which name.
+    pub(crate) fn sent_to(&mut self, endpoint: SocketAddr, headers: &http::HeaderMap) {
+        self.upstream = Some(endpoint);
+        if self.line.is_some() {
+            self.request_id = accesslog::request_id(headers).into();
+        }
+    }
+
+    /// The endpoint's response has begun.
+    ///
+    /// Returns how long it took, in microseconds.
+    pub(crate) fn answered(&mut self, status: u16) -> u64 {
+        let elapsed = self.started.elapsed();
+        self.upstream_status = Some(status);
+        self.header_seconds = Some(elapsed.as_secs_f64());
+        elapsed.as_micros() as u64
+    }
+
+    /// It failed.
+    pub(crate) fn failed(&mut self, error: &Error) {
+        self.reason = Some(error.reason());
+        if self.line.is_some() {
+            self.why = Some(error.to_string().into());
+        }
+    }
+
+    /// The status that the client gets.
+    pub(crate) fn status(&mut self, status: u16) {
+        self.status = Some(status);
+    }
+
+    /// Bytes of the response's body were handed on.
+    pub(crate) fn sent(&mut self, bytes: usize) {
+        self.response_bytes += bytes as u64;
+    }
+
+    /// The response's body has ended as it should.
+    pub(crate) fn complete(&mut self) {
+        self.is_complete = true;
+    }
+
+    fn count(&self, status: u16, seconds: f64) {
+        if let Some(reason) = self.reason {
+            self.worker.counters().refuse(reason);
+        }
+        if let Some(route) = &self.route {
+            let seen = Observation {
+                method: &self.method,
+                status,
+                request_seconds: seconds,
+                header_seconds: self.header_seconds,
+                request_bytes: self.request_bytes,
+                response_bytes: self.response_bytes,
+            };
+            route.observe(self.worker.index, &seen);
+        }
+    }
+
+    fn log(&self, status: u16, seconds: f64) {
+        let (Some(log), Some(line)) = (&self.worker.log, &self.line) else {
+            return;
+        };
+        let outcome = Outcome {
+            remote: self.conn.peer,
+            request_id: &self.request_id,
+            status,
+            bytes_sent: self.response_bytes,
+            request_length: self.request_bytes,
+            request_seconds: seconds,
+            route: self.route.as_ref().map(|route| &route.labels),
+            upstream: self.upstream,
+            upstream_status: self.upstream_status,
+            upstream_seconds: self.header_seconds,
+            reason: self.reason.map(Reason::name),
+            why: self.why.as_deref(),
+        };
+        let dropped = log.write(line, &outcome);
+        self.worker
+            .counters()
+            .log_dropped
+            .fetch_add(dropped, Ordering::Relaxed);
+    }
+}
+
+impl Drop for Record {
+    fn drop(&mut self) {
+        self.conn.activity.request_ends();
+        self.worker.counters().busy.fetch_sub(1, Ordering::Relaxed);
+        let seconds = self.started.elapsed().as_secs_f64();
+        let status = self.status.unwrap_or(CLIENT_CLOSED);
+        self.count(status, seconds);
+        self.log(status, seconds);
+    }
+}

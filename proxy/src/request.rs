@@ -1,0 +1,219 @@
+//! The life of a request: read this first.
+//!
+//! One plain function, top to bottom. Every way out is a response; every error becomes one in
+//! `respond.rs`. A request sees one generation of the configuration from its first to its last
+//! step, and nothing of it is buffered.
+
+use std::convert::Infallible;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use http::header::{CONNECTION, SERVER};
+use http::request::Parts;
+use http::{HeaderValue, Method, Request, Response, StatusCode, Version};
+use hyper::body::{Body as _, Incoming};
+use hyper::upgrade::OnUpgrade;
+use portreeve_table::{Action, Filter, Redirect};
+
+use crate::body::{Body, Streaming};
+use crate::conn::Conn;
+use crate::error::{BadRequest, Error};
+use crate::metrics::RouteMetrics;
+use crate::record::Record;
+use crate::state::Generation;
+use crate::target::Target;
+use crate::worker::Worker;
+use crate::{dispatch, filters, forward, respond};
+
+type Matched<'t> = portreeve_table::Matched<'t, Arc<RouteMetrics>>;
+
+/// A response, and what streams behind it.
+pub(crate) struct Reply {
+    pub(crate) response: Response<Body>,
+    pub(crate) streaming: Option<Streaming>,
+}
+
+impl From<Response<Body>> for Reply {
+    fn from(response: Response<Body>) -> Self {
+        Self {
+            response,
+            streaming: None,
+        }
+    }
+}
+
+/// A client's request, taken apart.
+pub(crate) struct Incomer {
+    pub(crate) parts: Parts,
+    pub(crate) body: Incoming,
+    /// The client's half of a tunnel, when it asks for one.
+    pub(crate) upgrade: Option<OnUpgrade>,
+}
+
+/// Answers one request.
+pub(crate) async fn handle(
+    worker: Arc<Worker>,
+    conn: Arc<Conn>,
+    mut request: Request<Incoming>,
+) -> Result<Response<Body>, Infallible> {
+    let upgrade = request.extensions().get::<OnUpgrade>().is_some();
+    let upgrade = upgrade.then(|| hyper::upgrade::on(&mut request));
+    let (parts, body) = request.into_parts();
+    let mut record = Record::start(&worker, &conn, &parts);
+    let is_grpc = respond::is_grpc(&parts.headers);
+    let is_h1 = parts.version < Version::HTTP_2;
+    if is_h1 && !body.is_end_stream() {
+        // Until somebody reads it to its end, closing must wait for what is still coming.
+        conn.activity.leave_unread();
+    }
+    let generation = worker.generation();
+    let incomer = Incomer {
+        parts,
+        body,
+        upgrade: upgrade.filter(|_| is_h1),
+    };
+    let answered = serve(&worker, &conn, &generation, incomer, &mut record).await;
+    let mut reply = answered.unwrap_or_else(|error| {
+        record.failed(&error);
+        respond::error(&error, is_grpc).into()
+    });
+    finish(&worker, &mut reply.response, is_h1);
+    record.status(reply.response.status().as_u16());
+    reply.response.body_mut().carry(record, reply.streaming);
+    Ok(reply.response)
+}
+
+async fn serve(
+    worker: &Arc<Worker>,
+    conn: &Arc<Conn>,
+    generation: &Generation,
+    request: Incomer,
+    record: &mut Record,
+) -> Result<Reply, Error> {
+    let target = Target::read(&request.parts)?; // 400, 405, 414, 417, 501
+    if request.parts.uri.path() == "*" {
+        return asterisk(&request.parts).map(Reply::from);
+    }
+    if let Some(response) = challenge(generation, &target, &request.parts) {
+        return Ok(response.into());
+    }
+    let Some(matched) = find(generation, &target, &request.parts)? else {
+        return nobody(generation, &target, &request.parts).map(Reply::from); // 404
+    };
+    record.route(matched.bound);
+    let limits = match filters::on_request(matched.route, &request.parts, &target, conn)? {
+        ControlFlow::Break(response) => return Ok(response.into()), // redirect
+        ControlFlow::Continue(limits) => limits,                    // or 403, 413
+    };
+    let hides_server = matched.route.filters.contains(&Filter::HideServer);
+    let mut reply = match &matched.route.action {
+        Action::Redirect(redirect) => {
+            redirected(redirect, &matched, &target, &request.parts, conn).into()
+        }
+        Action::NotFound => return Err(Error::NoRoute),
+        Action::Unavailable { reason } => return Err(Error::Unavailable(reason.clone())),
+        Action::Unknown(_) => return Err(Error::Unavailable("unknown action".into())),
+        Action::Forward(to) => {
+            let call = dispatch::Call {
+                worker,
+                conn,
+                generation,
+                matched: &matched,
+                forward: to,
+                target: &target,
+                limits,
+            };
+            call.run(request, record).await? // 502, 503, 504
+        }
+    };
+    if hides_server {
+        reply.response.headers_mut().remove(SERVER);
+        reply.response.extensions_mut().insert(NoServer);
+    }
+    Ok(reply)
+}
+
+/// Marks a response whose `Server` field stays away.
+#[derive(Clone, Copy)]
+struct NoServer;
+
+fn find<'t>(
+    generation: &'t Generation,
+    target: &Target,
+    parts: &Parts,
+) -> Result<Option<Matched<'t>>, Error> {
+    let asked = portreeve_table::Target {
+        host: &target.host,
+        path: target.path(&parts.uri),
+        query: parts.uri.query(),
+        method: &parts.method,
+        headers: &parts.headers,
+    };
+    let found = generation.table.route(&asked);
+    found.map_err(|error| BadRequest::Path(error).into())
+}
+
+/// `OPTIONS *` asks the proxy itself (RFC 9110, section 9.3.7).
+fn asterisk(parts: &Parts) -> Result<Response<Body>, Error> {
+    match parts.method {
+        Method::OPTIONS => Ok(respond::empty(StatusCode::OK)),
+        _ => Err(BadRequest::Asterisk.into()),
+    }
+}
+
+/// Answers an ACME server before any tenant's route can (RFC 8555, section 8.3).
+fn challenge(generation: &Generation, target: &Target, parts: &Parts) -> Option<Response<Body>> {
+    if generation.config.challenges.is_empty() {
+        return None;
+    }
+    let token = target
+        .path(&parts.uri)
+        .strip_prefix("/.well-known/acme-challenge/")?;
+    let challenge = generation.config.challenges.get(&token.parse().ok()?)?;
+    let is_for_host = challenge.host.matches(&target.host);
+    is_for_host.then(|| Response::new(Body::full(challenge.key_authorization.to_string())))
+}
+
+/// Load balancers of cloud providers ask port 80 for `/healthz` under no particular name.
+fn nobody(
+    generation: &Generation,
+    target: &Target,
+    parts: &Parts,
+) -> Result<Response<Body>, Error> {
+    let is_probe = matches!(parts.uri.path(), "/healthz" | "/ping");
+    if is_probe && generation.number > 0 && !generation.table.has_host(&target.host) {
+        return Ok(respond::page(StatusCode::OK));
+    }
+    Err(Error::NoRoute)
+}
+
+fn redirected(
+    redirect: &Redirect,
+    matched: &Matched<'_>,
+    target: &Target,
+    parts: &Parts,
+    conn: &Conn,
+) -> Response<Body> {
+    let groups = matched.groups(target.path(&parts.uri));
+    let groups: Vec<_> = groups.iter().map(String::as_str).collect();
+    let url = filters::url(parts, target, conn);
+    respond::redirect(redirect.status, &redirect.to.for_request(&url, &groups))
+}
+
+/// What every response gets, whoever made it.
+fn finish(worker: &Worker, response: &mut Response<Body>, is_h1: bool) {
+    let has_server = response.headers().contains_key(SERVER);
+    if !has_server && response.extensions_mut().remove::<NoServer>().is_none() {
+        response.headers_mut().insert(SERVER, respond::SERVER_NAME);
+    }
+    let is_tunnel = response.status() == StatusCode::SWITCHING_PROTOCOLS;
+    if is_h1 && worker.drain.is_leaving() && !is_tunnel {
+        let close = HeaderValue::from_static("close");
+        response.headers_mut().insert(CONNECTION, close);
+    }
+}
+
+/// Whether a client asks for a tunnel that we open.
+pub(crate) fn wants_tunnel(request: &Incomer) -> bool {
+    request.upgrade.is_some() && forward::wants_websocket(&request.parts)
+}

@@ -1,0 +1,184 @@
+//! Which failures may be tried again, where, and how often.
+//!
+//! A request of which not a byte was written may go elsewhere. One that was written may be
+//! repeated only when its route says so, its method may be repeated and its body is empty; and
+//! never once its response has begun to be passed on.
+
+use http::{Method, Request};
+use portreeve_table::{Retry, RetryOn};
+
+use crate::body::RequestBody;
+use crate::dispatch::Destination;
+use crate::error::Error;
+use crate::upstream::{Endpoint, Failure, Reuse, Session};
+
+/// The tries of one request.
+pub(crate) struct Tries<'a> {
+    destination: &'a Destination<'a>,
+    retry: &'a Retry,
+    /// A copy of the request, when it may be sent twice.
+    spare: Option<Request<()>>,
+    tried: Vec<usize>,
+    chosen: Chosen,
+    reuse: Reuse,
+}
+
+/// An endpoint that was chosen.
+struct Chosen {
+    index: usize,
+    start: Option<Session>,
+}
+
+impl<'a> Tries<'a> {
+    /// Chooses the first endpoint; `None` when nobody takes requests.
+    pub(crate) fn start(
+        destination: &'a Destination<'a>,
+        retry: &'a Retry,
+        request: &Request<RequestBody>,
+        has_body: bool,
+    ) -> Option<Self> {
+        let is_repeatable = retry.non_idempotent || is_idempotent(request.method());
+        let spare = (is_repeatable && !has_body && !retry.on.is_empty()).then(|| head_of(request));
+        Some(Self {
+            destination,
+            retry,
+            spare,
+            tried: Vec::new(),
+            chosen: pick(destination, &[])?,
+            reuse: Reuse::Allowed,
+        })
+    }
+
+    /// Whose turn it is.
+    pub(crate) fn endpoint(&self) -> Option<&'a Endpoint> {
+        let endpoints = self.destination.upstream.endpoints.endpoints();
+        endpoints.get(self.chosen.index)
+    }
+
+    /// Which connections may be used for this try.
+    pub(crate) fn reuse(&self) -> Reuse {
+        self.reuse
+    }
+
+    /// The session that the client is to be told.
+    pub(crate) fn session(&self) -> Option<Session> {
+        self.chosen.start
+    }
+
+    /// The request to send again, when a response with this status is not good enough.
+    pub(crate) fn after_answer(&mut self, status: u16) -> Option<Request<RequestBody>> {
+        if !self.retry.on.contains(&RetryOn::Status(status)) {
+            return None;
+        }
+        let again = self.spare.as_ref().map(whole)?;
+        self.move_on().then_some(again)
+    }
+
+    /// The request to send again after a failure.
+    ///
+    /// # Errors
+    /// With the failure, when it is final.
+    pub(crate) fn after_failure(
+        &mut self,
+        failure: Failure,
+    ) -> Result<Request<RequestBody>, Error> {
+        let Failure {
+            error,
+            unsent,
+            was_reused,
+        } = failure;
+        let is_allowed = self.retry.on.contains(&kind(&error));
+        let again = unsent.or_else(|| self.spare.as_ref().map(whole));
+        let Some(again) = again.filter(|_| is_allowed) else {
+            return Err(error);
+        };
+        let is_stale = was_reused && self.reuse == Reuse::Allowed;
+        if is_stale && matches!(error, Error::Upstream(_)) {
+            // It closed an idle connection as we wrote into it: it deserves a fresh one.
+            self.reuse = Reuse::Never;
+            return Ok(again);
+        }
+        if self.move_on() {
+            Ok(again)
+        } else {
+            Err(error)
+        }
+    }
+
+    /// Chooses an endpoint that was not tried; says whether there is one, and a try left.
+    fn move_on(&mut self) -> bool {
+        self.tried.push(self.chosen.index);
+        let used = u32::try_from(self.tried.len()).unwrap_or(u32::MAX);
+        let has_tries = self.retry.tries == 0 || used < self.retry.tries;
+        match pick(self.destination, &self.tried).filter(|_| has_tries) {
+            Some(chosen) => {
+                self.chosen = chosen;
+                self.reuse = Reuse::Allowed;
+                true
+            }
+            None => false,
+        }
+    }
+}
+
+fn pick(destination: &Destination<'_>, tried: &[usize]) -> Option<Chosen> {
+    let endpoints = &destination.upstream.endpoints;
+    let choice = &destination.choice;
+    match &destination.backend.affinity {
+        None => endpoints
+            .pick(&destination.backend.policy, choice, tried)
+            .map(|index| Chosen { index, start: None }),
+        Some(affinity) => endpoints
+            .pick_session(affinity, destination.session, choice, tried)
+            .map(|pinned| Chosen {
+                index: pinned.endpoint,
+                start: pinned.start,
+            }),
+    }
+}
+
+fn kind(error: &Error) -> RetryOn {
+    match error {
+        Error::ConnectTimeout | Error::UpstreamTimeout => RetryOn::Timeout,
+        Error::Upstream(error) if error.is_parse() => RetryOn::InvalidHeader,
+        _ => RetryOn::Error,
+    }
+}
+
+/// RFC 9110, section 9.2.2, and ingress-nginx's own list: POST, LOCK and PATCH are not repeated.
+fn is_idempotent(method: &Method) -> bool {
+    !matches!(*method, Method::POST | Method::PATCH) && method.as_str() != "LOCK"
+}
+
+fn head_of(request: &Request<RequestBody>) -> Request<()> {
+    let mut head = Request::new(());
+    *head.method_mut() = request.method().clone();
+    *head.uri_mut() = request.uri().clone();
+    *head.version_mut() = request.version();
+    *head.headers_mut() = request.headers().clone();
+    head
+}
+
+fn whole(head: &Request<()>) -> Request<RequestBody> {
+    head.clone().map(|()| RequestBody::default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_changes_something_each_time_is_not_repeated() {
+        for (method, expected) in [
+            ("GET", true),
+            ("PUT", true),
+            ("DELETE", true),
+            ("POST", false),
+            ("PATCH", false),
+            ("LOCK", false),
+        ] {
+            let method = Method::from_bytes(method.as_bytes()).unwrap();
+            assert_eq!(is_idempotent(&method), expected, "{method}");
+        }
+    }
+}

@@ -1,0 +1,187 @@
+//! One client connection, from its first byte to its last.
+//!
+//! Which HTTP it speaks is known before hyper sees it: TLS has agreed on it, and on a plain port
+//! the first bytes tell. Every state has a time limit.
+
+use std::future::{Future, poll_fn};
+use std::io;
+use std::net::SocketAddr;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::task::{Context, Poll};
+
+use bytes::{Bytes, BytesMut};
+use hyper::server::conn::{http1, http2};
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsAcceptor;
+
+use crate::activity::{Activity, Phase};
+use crate::conn::Conn;
+use crate::io::ClientIo;
+use crate::request;
+use crate::worker::Worker;
+
+/// RFC 9113, section 3.4.
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+/// How much is read at once to find out what is spoken: a request's head usually fits.
+const FIRST_READ: usize = 2048;
+
+/// How long an HTTP/2 client may take to go after it was told to.
+const GOING: std::time::Duration = std::time::Duration::from_secs(5);
+
+/// The largest head of an HTTP/1 request, in bytes (431 above): ingress-nginx's four times 8 KiB.
+const MAX_HEAD: usize = 32 * 1024;
+/// The largest list of header fields of an HTTP/2 request, in bytes (431 above).
+const MAX_HEADER_LIST: u32 = 8 * 1024;
+/// The most streams that a client may have open at once.
+const MAX_STREAMS: u32 = 100;
+/// How much of all streams' bodies a client may send before we have read it, in bytes.
+const CONNECTION_WINDOW: u32 = 1 << 20;
+/// The same for one stream.
+const STREAM_WINDOW: u32 = 256 * 1024;
+
+/// Serves a connection on a plain port.
+pub(crate) async fn plain(worker: Arc<Worker>, mut stream: TcpStream, peer: SocketAddr) {
+    let Ok(local) = stream.local_addr() else {
+        return;
+    };
+    let activity = Activity::new(&worker.clock, &worker.patience);
+    activity.reading.arm(worker.patience.handshake);
+    let Some(first) = first_bytes(&mut stream, &activity).await else {
+        return;
+    };
+    let is_h2 = first.starts_with(PREFACE);
+    activity.reading.arm(worker.patience.idle);
+    let conn = Arc::new(Conn::new(peer, local, false, Arc::clone(&activity)));
+    let io = ClientIo::new(stream, first, activity, !is_h2);
+    drive(worker, conn, io, is_h2).await;
+}
+
+/// Serves a connection on a TLS port.
+pub(crate) async fn tls(
+    worker: Arc<Worker>,
+    stream: TcpStream,
+    peer: SocketAddr,
+    acceptor: TlsAcceptor,
+) {
+    let Ok(local) = stream.local_addr() else {
+        return;
+    };
+    let shaking = tokio::time::timeout(worker.patience.handshake, acceptor.accept(stream));
+    let Ok(Ok(stream)) = shaking.await else {
+        worker
+            .counters()
+            .handshakes_failed
+            .fetch_add(1, Ordering::Relaxed);
+        return;
+    };
+    let is_h2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+    let activity = Activity::new(&worker.clock, &worker.patience);
+    let conn = Arc::new(Conn::new(peer, local, true, Arc::clone(&activity)));
+    let io = ClientIo::new(stream, Bytes::new(), activity, !is_h2);
+    drive(worker, conn, io, is_h2).await;
+}
+
+/// Reads until it is clear whether the client speaks HTTP/2; `None` when it says nothing in time.
+async fn first_bytes(stream: &mut TcpStream, activity: &Activity) -> Option<Bytes> {
+    let mut first = BytesMut::with_capacity(FIRST_READ);
+    loop {
+        let read = poll_fn(|cx| {
+            if activity.reading.poll_expired(cx).is_ready() {
+                return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+            }
+            poll_read(stream, cx, &mut first)
+        });
+        if read.await.ok()? == 0 {
+            return None;
+        }
+        let undecided = first.len() < PREFACE.len() && PREFACE.starts_with(&first);
+        if !undecided {
+            return Some(first.freeze());
+        }
+    }
+}
+
+fn poll_read(
+    stream: &mut TcpStream,
+    cx: &mut Context<'_>,
+    into: &mut BytesMut,
+) -> Poll<io::Result<usize>> {
+    let mut scratch = [0; FIRST_READ];
+    let mut buf = ReadBuf::new(&mut scratch);
+    let polled = Pin::new(stream).poll_read(cx, &mut buf);
+    into.extend_from_slice(buf.filled());
+    polled.map_ok(|()| buf.filled().len())
+}
+
+async fn drive<S>(worker: Arc<Worker>, conn: Arc<Conn>, io: ClientIo<S>, is_h2: bool)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    if is_h2 {
+        http2(worker, conn, io).await;
+    } else {
+        http1(worker, conn, io).await;
+    }
+}
+
+async fn http1<S>(worker: Arc<Worker>, conn: Arc<Conn>, io: ClientIo<S>)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let service =
+        service_fn(|request| request::handle(Arc::clone(&worker), Arc::clone(&conn), request));
+    let mut builder = http1::Builder::new();
+    builder.max_buf_size(64 * 1024).max_header_size(MAX_HEAD);
+    let connection = builder.serve_connection(TokioIo::new(io), service);
+    let mut connection = pin!(connection.with_upgrades());
+    let mut is_told = false;
+    poll_fn(|cx| {
+        if !is_told && worker.drain.is_closing() {
+            is_told = true;
+            connection.as_mut().graceful_shutdown();
+        }
+        if conn.activity.writing.poll_expired(cx).is_ready() {
+            return Poll::Ready(());
+        }
+        connection.as_mut().poll(cx).map(drop)
+    })
+    .await;
+}
+
+async fn http2<S>(worker: Arc<Worker>, conn: Arc<Conn>, io: ClientIo<S>)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let service =
+        service_fn(|request| request::handle(Arc::clone(&worker), Arc::clone(&conn), request));
+    let mut builder = http2::Builder::new(TokioExecutor::new());
+    builder
+        .max_concurrent_streams(MAX_STREAMS)
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .max_send_buf_size(64 * 1024)
+        .max_header_list_size(MAX_HEADER_LIST);
+    let mut connection = pin!(builder.serve_connection(TokioIo::new(io), service));
+    let mut is_told = false;
+    let activity = &conn.activity;
+    poll_fn(|cx| {
+        let is_idle =
+            activity.phase() != Phase::Busy && activity.reading.poll_expired(cx).is_ready();
+        if is_told && is_idle || activity.writing.poll_expired(cx).is_ready() {
+            return Poll::Ready(());
+        }
+        if !is_told && (is_idle || worker.drain.is_closing()) {
+            is_told = true;
+            activity.reading.arm(GOING);
+            connection.as_mut().graceful_shutdown();
+        }
+        connection.as_mut().poll(cx).map(drop)
+    })
+    .await;
+}

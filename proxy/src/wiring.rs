@@ -1,0 +1,191 @@
+//! The whole process, put together from top to bottom.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio_rustls::TlsAcceptor;
+
+use crate::accesslog::Writer;
+use crate::activity::Patience;
+use crate::admin;
+use crate::drain::{Drain, Pace};
+use crate::listen::{self, ListenError, Plane, Socket};
+use crate::metrics::Metrics;
+use crate::options::Options;
+use crate::source::{self, Directory, Sink, SourceError};
+use crate::state::Current;
+use crate::tls::{self, TlsError};
+use crate::upstream::Connector;
+use crate::worker::{self, Shared, Thread, Worker};
+
+/// Why the process cannot serve.
+#[derive(Debug, thiserror::Error)]
+pub enum Fatal {
+    /// A listener cannot be had.
+    #[error(transparent)]
+    Listen(#[from] ListenError),
+    /// The configuration cannot be read at all.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// TLS cannot be set up.
+    #[error("TLS cannot be set up: {0}")]
+    Tls(String),
+    /// The kernel grants no thread, no epoll or no signal.
+    #[error("the operating system refuses: {0}")]
+    System(#[from] std::io::Error),
+}
+
+impl From<TlsError> for Fatal {
+    fn from(error: TlsError) -> Self {
+        Self::Tls(error.to_string())
+    }
+}
+
+/// Runs the proxy until it is told to stop and has stopped.
+///
+/// # Errors
+/// When it cannot begin, with what to do about it.
+pub fn run(options: Options) -> Result<(), Fatal> {
+    let control = worker::runtime()?;
+    let count = options
+        .workers
+        .map_or_else(available_cores, |workers| workers.get());
+    let current = Arc::new(Current::default());
+    let metrics = Metrics::new(count);
+    let drain = Arc::new(Drain::default());
+
+    let stop = control.block_on(async { Stop::new() })?;
+    let directory = Directory::open(&options)?;
+    let admin = admin::bind(options.admin)?;
+    let sockets = bind_all(&options, count)?;
+    let tls = TlsAcceptor::from(tls::server(Arc::clone(&current))?);
+    let log = Writer::start(options.access_log, std::io::stdout())?;
+
+    let shared = Shared {
+        current: Arc::clone(&current),
+        metrics: Arc::clone(&metrics),
+        drain: Arc::clone(&drain),
+        connector: Connector::new().map_err(TlsError::from)?,
+        patience: Patience::default(),
+        max_connections: max_connections(&options).div_ceil(count),
+    };
+    let workers = sockets.into_iter().enumerate().map(|(index, sockets)| {
+        let worker = Worker::new(index, &shared, log.log());
+        Thread::start(worker, sockets, tls.clone())
+    });
+    let workers = workers.collect::<Result<Vec<_>, _>>()?;
+
+    let sink = Sink::new(Arc::clone(&current), Arc::clone(&metrics));
+    let pace = Pace {
+        delay: options.drain_delay,
+        timeout: options.drain_timeout,
+    };
+    let ended = std::thread::Builder::new()
+        .name("join".into())
+        .spawn(move || workers.into_iter().try_for_each(Thread::join))?;
+    control.block_on(async {
+        if let Some(listener) = admin {
+            let state = admin::State::new(
+                Arc::clone(&current),
+                Arc::clone(&metrics),
+                Arc::clone(&drain),
+            );
+            tokio::spawn(admin::serve(listener, state));
+        }
+        tokio::spawn(source::run(directory, sink));
+        stop.wait().await;
+        let second = stop_again();
+        tokio::select! {
+            () = drain.run(pace) => {}
+            () = workers_end(&ended) => {}
+            () = second => {}
+        }
+    });
+    drop(log);
+    if ended.is_finished() {
+        ended
+            .join()
+            .unwrap_or_else(|_| Err(std::io::Error::other("a worker panicked")))?;
+    }
+    Ok(())
+}
+
+/// Waits for every worker to have ended, which they do as soon as nothing is left to serve.
+async fn workers_end(ended: &std::thread::JoinHandle<std::io::Result<()>>) {
+    let mut look = tokio::time::interval(crate::timer::TICK);
+    while !ended.is_finished() {
+        look.tick().await;
+    }
+}
+
+/// A second signal means now.
+async fn stop_again() {
+    match Stop::new() {
+        Ok(stop) => stop.wait().await,
+        Err(_) => std::future::pending().await,
+    }
+}
+
+/// The signals that ask the process to stop.
+struct Stop {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Stop {
+    fn new() -> std::io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    async fn wait(mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
+
+fn available_cores() -> usize {
+    std::thread::available_parallelism().map_or(1, |cores| cores.get())
+}
+
+/// Binds every listener for every worker, and says where.
+fn bind_all(options: &Options, count: usize) -> Result<Vec<Vec<Socket>>, ListenError> {
+    let mut by_worker: Vec<Vec<Socket>> = (0..count).map(|_| Vec::new()).collect();
+    for (plane, wanted) in [(Plane::Http, &options.http), (Plane::Https, &options.https)] {
+        for address in wanted.iter().flat_map(|listen| listen.addresses()) {
+            let (bound, sockets) = listen::bind(plane, address, count)?;
+            say_listening(plane.flag(), bound);
+            for (worker, socket) in by_worker.iter_mut().zip(sockets) {
+                worker.push(socket);
+            }
+        }
+    }
+    Ok(by_worker)
+}
+
+/// People and tests read this line to learn which port was taken.
+pub(crate) fn say_listening(what: &str, address: SocketAddr) {
+    eprintln!("portreeve-proxy: listening {what} {address}");
+}
+
+/// How many clients there is room for: each may need a connection to an endpoint as well.
+fn max_connections(options: &Options) -> usize {
+    const RESERVED: usize = 64;
+    let files = std::fs::read_to_string("/proc/self/limits")
+        .ok()
+        .and_then(|limits| {
+            let line = limits
+                .lines()
+                .find(|line| line.starts_with("Max open files"))?;
+            line.split_whitespace().nth(3)?.parse::<usize>().ok()
+        });
+    let by_files = files.unwrap_or(1024).saturating_sub(RESERVED) / 5 * 4;
+    options
+        .max_connections
+        .map_or(by_files.max(16), |max| max.get())
+}

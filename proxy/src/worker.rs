@@ -1,0 +1,208 @@
+//! One thread that serves: its runtime, its listeners, its pool.
+//!
+//! This is the only file that knows the thread model. A request is accepted, routed, forwarded and
+//! answered on one thread; what workers share is read through their own copies.
+
+use std::hash::{BuildHasher, RandomState};
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use http::HeaderValue;
+use tokio::runtime::{Builder, Runtime};
+use tokio_rustls::TlsAcceptor;
+
+use crate::accesslog::AccessLog;
+use crate::activity::Patience;
+use crate::choice;
+use crate::drain::Drain;
+use crate::listen::{self, Socket};
+use crate::metrics::{Metrics, WorkerMetrics};
+use crate::state::{Current, Local, Pinned};
+use crate::timer::{Clock, TICK};
+use crate::upstream::{Connector, Pool};
+
+/// Idle connections to endpoints are looked at every so many ticks.
+const PRUNE_EVERY: u64 = 10;
+
+/// What one worker has.
+#[derive(Debug)]
+pub(crate) struct Worker {
+    /// Its number, from 0.
+    pub(crate) index: usize,
+    /// Its connections to endpoints.
+    pub(crate) pool: Arc<Pool>,
+    /// Its coarse time.
+    pub(crate) clock: Arc<Clock>,
+    /// Where it logs requests, if it does.
+    pub(crate) log: Option<Arc<AccessLog>>,
+    /// How far stopping has come.
+    pub(crate) drain: Arc<Drain>,
+    /// How long clients may take.
+    pub(crate) patience: Patience,
+    /// How many client connections it may have.
+    pub(crate) max_connections: usize,
+    metrics: Arc<Metrics>,
+    idle_counters: WorkerCounters,
+    local: Local,
+    random: AtomicU64,
+    started: Instant,
+}
+
+/// Stands in for a worker that the metrics do not know, which cannot be.
+type WorkerCounters = Arc<WorkerMetrics>;
+
+/// What all workers are made from.
+pub(crate) struct Shared {
+    pub(crate) current: Arc<Current>,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) drain: Arc<Drain>,
+    pub(crate) connector: Connector,
+    pub(crate) patience: Patience,
+    pub(crate) max_connections: usize,
+}
+
+/// Counts a client connection as open until it is dropped.
+#[derive(Debug)]
+pub(crate) struct OpenConnection(Arc<Worker>);
+
+impl Drop for OpenConnection {
+    fn drop(&mut self) {
+        self.0.counters().open.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Worker {
+    pub(crate) fn new(index: usize, shared: &Shared, log: Option<Arc<AccessLog>>) -> Arc<Self> {
+        let clock = Clock::new();
+        Arc::new(Self {
+            index,
+            pool: Pool::new(Arc::clone(&clock), shared.connector.clone()),
+            clock,
+            log,
+            drain: Arc::clone(&shared.drain),
+            patience: shared.patience.clone(),
+            max_connections: shared.max_connections,
+            metrics: Arc::clone(&shared.metrics),
+            idle_counters: Arc::new(WorkerMetrics::new()),
+            local: Local::new(Arc::clone(&shared.current)),
+            random: AtomicU64::new(RandomState::new().hash_one(index)),
+            started: Instant::now(),
+        })
+    }
+
+    /// The running generation of the configuration.
+    pub(crate) fn generation(&self) -> Arc<Pinned> {
+        self.local.load()
+    }
+
+    /// This worker's counters.
+    pub(crate) fn counters(&self) -> &WorkerMetrics {
+        let counters = self.metrics.per_worker.get(self.index);
+        counters.unwrap_or(&self.idle_counters)
+    }
+
+    /// A random number, good enough to spread load (SplitMix64).
+    pub(crate) fn random(&self) -> u64 {
+        const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
+        let mut x = self.random.fetch_add(STEP, Ordering::Relaxed);
+        x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        x ^ (x >> 31)
+    }
+
+    /// A new request id.
+    pub(crate) fn request_id(&self) -> HeaderValue {
+        let id = HeaderValue::try_from(choice::hex(self.random(), self.random()));
+        id.unwrap_or(HeaderValue::from_static("0"))
+    }
+
+    /// Microseconds since this worker began.
+    pub(crate) fn now_micros(&self) -> u64 {
+        self.started.elapsed().as_micros() as u64
+    }
+
+    /// Counts one more client connection.
+    pub(crate) fn open_connection(self: &Arc<Self>) -> OpenConnection {
+        self.counters().open.fetch_add(1, Ordering::Relaxed);
+        OpenConnection(Arc::clone(self))
+    }
+
+    /// How many client connections there are.
+    pub(crate) fn open_connections(&self) -> usize {
+        self.counters().open.load(Ordering::Relaxed).max(0) as usize
+    }
+
+    /// Serves until stopping is over.
+    async fn run(self: Arc<Self>, sockets: Vec<Socket>, tls: TlsAcceptor) -> io::Result<()> {
+        for socket in sockets {
+            let listener = socket.into_tokio()?;
+            tokio::spawn(listen::accept(Arc::clone(&self), listener, tls.clone()));
+        }
+        let mut ticks = tokio::time::interval(TICK);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        for tick in 0_u64.. {
+            ticks.tick().await;
+            self.tick(tick);
+            let is_done = self.drain.is_closing() && self.open_connections() == 0;
+            if is_done || self.drain.is_cutting() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn tick(&self, number: u64) {
+        self.clock.tick();
+        if self.drain.is_closing() {
+            self.clock.wake_all();
+        }
+        if let Some(log) = &self.log {
+            self.counters()
+                .log_dropped
+                .fetch_add(log.flush(), Ordering::Relaxed);
+        }
+        if number.is_multiple_of(PRUNE_EVERY) {
+            let generation = self.generation();
+            self.pool.prune(|address| generation.has_endpoint(address));
+        }
+    }
+}
+
+/// A worker's thread.
+#[derive(Debug)]
+pub(crate) struct Thread(std::thread::JoinHandle<io::Result<()>>);
+
+impl Thread {
+    /// Starts a worker.
+    ///
+    /// # Errors
+    /// When there can be no more threads.
+    pub(crate) fn start(
+        worker: Arc<Worker>,
+        sockets: Vec<Socket>,
+        tls: TlsAcceptor,
+    ) -> io::Result<Self> {
+        let name = format!("worker-{}", worker.index);
+        let run = move || runtime()?.block_on(worker.run(sockets, tls));
+        Ok(Self(std::thread::Builder::new().name(name).spawn(run)?))
+    }
+
+    /// Waits for it to end.
+    ///
+    /// # Errors
+    /// With what ended it early.
+    pub(crate) fn join(self) -> io::Result<()> {
+        let ended = self.0.join();
+        ended.unwrap_or_else(|_| Err(io::Error::other("a worker panicked")))
+    }
+}
+
+/// A runtime that stays on the thread that enters it: a worker's, and the control thread's.
+///
+/// # Errors
+/// When the kernel grants no epoll.
+pub(crate) fn runtime() -> io::Result<Runtime> {
+    Builder::new_current_thread().enable_all().build()
+}

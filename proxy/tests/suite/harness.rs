@@ -1,0 +1,11 @@
+//! A proxy to test, a backend that records every byte, and a client that sends any.
+
+mod backend;
+mod client;
+mod manifests;
+mod proxy;
+
+pub use backend::{Backend, Script};
+pub use client::{Client, Reply, get};
+pub use manifests::{Ingress, service};
+pub use proxy::{Proxy, Started, wait_until};

@@ -1,0 +1,137 @@
+//! A backend that records every byte it gets and answers with what it was told to.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+
+use super::proxy::{SOON, wait_until};
+
+/// What a backend does with a connection: it gets the stream and the connection's record.
+pub type Script = Arc<dyn Fn(&mut TcpStream, &Record) + Send + Sync>;
+
+/// What came over one connection.
+#[derive(Clone, Default)]
+pub struct Record(Arc<Mutex<Vec<u8>>>);
+
+impl Record {
+    pub fn bytes(&self) -> Vec<u8> {
+        self.0.lock().unwrap().clone()
+    }
+
+    /// Reads until `enough` says so of all that has come, or the other side ends.
+    pub fn read_until(&self, stream: &mut TcpStream, enough: impl Fn(&[u8]) -> bool) -> bool {
+        let mut chunk = [0; 16384];
+        while !enough(&self.bytes()) {
+            match stream.read(&mut chunk) {
+                Ok(0) | Err(_) => return false,
+                Ok(n) => self.0.lock().unwrap().extend_from_slice(&chunk[..n]),
+            }
+        }
+        true
+    }
+}
+
+/// A backend that runs until the test ends.
+pub struct Backend {
+    pub address: SocketAddr,
+    records: Arc<Mutex<Vec<Record>>>,
+}
+
+impl Backend {
+    /// A backend that does this with each connection.
+    pub fn scripted(script: impl Fn(&mut TcpStream, &Record) + Send + Sync + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let records: Arc<Mutex<Vec<Record>>> = Arc::default();
+        let all = Arc::clone(&records);
+        let script: Script = Arc::new(script);
+        std::thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let record = Record::default();
+                all.lock().unwrap().push(record.clone());
+                let script = Arc::clone(&script);
+                std::thread::spawn(move || serve(stream, &record, &script));
+            }
+        });
+        Self { address, records }
+    }
+
+    /// A backend that answers each request with these bytes, and keeps the connection.
+    pub fn replying(reply: impl Into<Vec<u8>>) -> Self {
+        let reply = reply.into();
+        Self::scripted(move |stream, record| {
+            let mut answered = 0;
+            loop {
+                let complete = |bytes: &[u8]| requests(bytes) > answered;
+                if !record.read_until(stream, complete) {
+                    return;
+                }
+                while requests(&record.bytes()) > answered {
+                    answered += 1;
+                    if stream.write_all(&reply).is_err() {
+                        return;
+                    }
+                }
+            }
+        })
+    }
+
+    /// A backend that says its name.
+    pub fn named(name: &str) -> Self {
+        Self::replying(format!(
+            "HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{name}",
+            name.len()
+        ))
+    }
+
+    /// How many connections were made to it.
+    pub fn connections(&self) -> usize {
+        self.records.lock().unwrap().len()
+    }
+
+    /// What came over all connections, one after the other.
+    pub fn received(&self) -> String {
+        let records = self.records.lock().unwrap();
+        let bytes: Vec<u8> = records.iter().flat_map(Record::bytes).collect();
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+
+    /// Waits until what came contains `part`.
+    pub fn wait_for(&self, part: &str) {
+        wait_until(&format!("{part:?} at the backend"), || {
+            self.received().contains(part)
+        });
+    }
+}
+
+fn serve(mut stream: TcpStream, record: &Record, script: &Script) {
+    stream.set_read_timeout(Some(SOON)).unwrap();
+    stream.set_nodelay(true).unwrap();
+    script(&mut stream, record);
+}
+
+/// How many whole requests there are in `bytes`, counting bodies by length or chunks.
+fn requests(bytes: &[u8]) -> usize {
+    let mut rest = bytes;
+    let mut count = 0;
+    while let Some(end) = rest.windows(4).position(|w| w == b"\r\n\r\n") {
+        let head = String::from_utf8_lossy(&rest[..end]).to_ascii_lowercase();
+        rest = &rest[end + 4..];
+        let length = head
+            .lines()
+            .find_map(|line| line.strip_prefix("content-length: "));
+        if head.contains("transfer-encoding: chunked") {
+            match rest.windows(5).position(|w| w == b"0\r\n\r\n") {
+                Some(end) => rest = &rest[end + 5..],
+                None => return count,
+            }
+        } else if let Some(length) = length.and_then(|length| length.trim().parse().ok()) {
+            if rest.len() < length {
+                return count;
+            }
+            rest = &rest[length..];
+        }
+        count += 1;
+    }
+    count
+}

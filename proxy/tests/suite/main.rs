@@ -1,0 +1,26 @@
+//! The proxy from outside: the real process, real sockets, manifests in a directory.
+//!
+//! Nothing here waits for time to pass: every wait is for an event, with a limit that only a
+//! broken proxy reaches.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice
+)]
+#![allow(missing_docs, unreachable_pub)]
+
+mod harness;
+
+mod balancing;
+mod directory;
+mod drain;
+mod duties;
+mod errors;
+mod limits;
+mod metrics;
+mod routing;
+mod tls;
+mod upgrade;
