@@ -26,16 +26,16 @@ fn routing_costs_the_same_at_ten_hosts_and_at_ten_thousand() {
 
 /// Builds the example as these tests were built, and says where it is.
 fn build_example() -> PathBuf {
-    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let mut build = Command::new(cargo);
+    let tests = env::current_exe().unwrap();
+    let profile = tests.ancestors().nth(2).unwrap();
+    let mut build = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     build.args(["build", "--quiet", "--example", "route_cost"]);
+    build.arg("--target-dir").arg(profile.parent().unwrap());
     if !cfg!(debug_assertions) {
         build.arg("--release");
     }
     let built = build.current_dir(env!("CARGO_MANIFEST_DIR")).status();
     assert!(built.unwrap().success(), "the example did not build");
-    let tests = env::current_exe().unwrap();
-    let profile = tests.ancestors().nth(2).unwrap();
     profile.join("examples/route_cost")
 }
 
@@ -53,15 +53,10 @@ fn instructions(example: &Path, hosts: u32, requests: u32) -> u64 {
         .args([hosts.to_string(), requests.to_string()])
         .output()
         .expect("instructions are counted by valgrind: apt-get install valgrind");
+    let report = String::from_utf8_lossy(&run.stderr);
     let answer = String::from_utf8_lossy(&run.stdout);
     let all = format!("{requests} of {requests} requests were routed");
-    assert_eq!(
-        answer.trim(),
-        all,
-        "{}",
-        String::from_utf8_lossy(&run.stderr)
-    );
-    let report = String::from_utf8_lossy(&run.stderr);
+    assert_eq!(answer.trim(), all, "{report}");
     let collected = report
         .lines()
         .find_map(|line| line.split_once("Collected : "));
