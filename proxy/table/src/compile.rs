@@ -82,7 +82,9 @@ impl<R> Matched<'_, R> {
     /// When the route's path is no expression, only the path itself.
     pub fn groups(&self, path: &str) -> Vec<String> {
         let groups = self.regex.and_then(|regex| {
-            let decoded = decode(path);
+            // From the text that was matched: in another one the groups may be elsewhere.
+            let matched = matched_form(path);
+            let decoded = decode(&matched);
             let groups = regex.groups(&decoded)?;
             Some(groups.into_iter().map(encode).collect())
         });

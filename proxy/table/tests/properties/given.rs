@@ -7,8 +7,9 @@ use std::str::FromStr;
 
 use http::{HeaderMap, HeaderName, Method};
 use portreeve_table::{
-    Action, Cert, Challenge, Conditions, Config, Endpoint, Host, NormalPath, Origin, PathMatch,
-    PathRegex, Protocol, Route, Secret, Shared, Stage, Target, Text, Upstream, ValueMatch,
+    Action, Cert, Challenge, Conditions, Config, Endpoint, Host, HostPattern, NormalPath, Origin,
+    PathMatch, PathRegex, Protocol, Route, Secret, Shared, Stage, Target, Text, Upstream,
+    ValueMatch,
 };
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -157,15 +158,28 @@ fn origin() -> Origin {
     }
 }
 
-fn route() -> impl Strategy<Value = Route> {
-    (path_match(), conditions()).prop_map(|(path, conditions)| Route {
+/// Every host, with this as the only route.
+pub(crate) fn config_of(path: PathMatch) -> Config {
+    let routes = vec![route_of(path, Conditions::default())];
+    Config {
+        hosts: [(HostPattern::Any, Shared::new(Host { routes }))].into(),
+        ..Config::default()
+    }
+}
+
+fn route_of(path: PathMatch, conditions: Conditions) -> Route {
+    Route {
         origin: origin(),
         rule: "".into(),
         path,
         conditions,
         filters: Vec::new(),
         action: Action::NotFound,
-    })
+    }
+}
+
+fn route() -> impl Strategy<Value = Route> {
+    (path_match(), conditions()).prop_map(|(path, conditions)| route_of(path, conditions))
 }
 
 fn path_match() -> impl Strategy<Value = PathMatch> {
@@ -234,6 +248,17 @@ impl Request {
             method: &self.method,
             headers: &self.headers,
         }
+    }
+}
+
+/// A request for nothing but a path.
+pub(crate) fn plain_request(path: &str) -> Request {
+    Request {
+        host: "a.x",
+        path: path.into(),
+        query: None,
+        method: Method::GET,
+        headers: HeaderMap::new(),
     }
 }
 

@@ -3,7 +3,9 @@
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 
-use portreeve_table::{CompiledRegex, Config, PathError, PathRegex, Table, lenient, normalize};
+use portreeve_table::{
+    CompiledRegex, Config, PathError, PathMatch, PathRegex, Table, lenient, normalize,
+};
 use proptest::prelude::*;
 
 use super::given::{self, Request};
@@ -91,6 +93,17 @@ fn agree(
         .iter()
         .all(|reading| naively(reading) == expected);
     let found = table.route(&request.target(&path));
+    if let Ok(Some(matched)) = &found
+        && let Some(regex) = matched.regex
+    {
+        let groups = matched.groups(&path);
+        prop_assert_eq!(
+            groups.len(),
+            regex.group_count() + 1,
+            "{} was matched",
+            path
+        );
+    }
     let found = found.map(|matched| matched.map(|matched| &*matched.route.rule));
     count(match found {
         Err(_) => &seen.ambiguous,
@@ -104,4 +117,27 @@ fn agree(
     };
     prop_assert_eq!(found, expected, "{} {}", request.host, path);
     Ok(())
+}
+
+#[test]
+fn groups_are_taken_from_the_text_that_was_matched() {
+    let regex = PathRegex {
+        pattern: "/a/b(/|$)(.*)".into(),
+        ignore_case: false,
+    };
+    let config = given::config_of(PathMatch::Regex(regex));
+    let (table, _) = Table::compile(&config, &Table::default(), |_, _| ());
+    for (path, groups) in [
+        ("/a/b/c/d", ["/a/b/c/d", "/", "c/d"]),
+        ("/a//b//c", ["/a/b/c", "/", "c"]),
+        (
+            "/%61/b/%40x%2Fy%3Bz",
+            ["/a/b/@x%2Fy%3Bz", "/", "@x%2Fy%3Bz"],
+        ),
+    ] {
+        let request = given::plain_request(path);
+        let path = normalize(path).unwrap();
+        let matched = table.route(&request.target(&path)).unwrap().unwrap();
+        assert_eq!(matched.groups(&path), groups);
+    }
 }
