@@ -1,0 +1,125 @@
+//! Who may name what in the source, and how long a file may be.
+
+use std::fs;
+
+use super::files;
+use super::packages::ours;
+
+/// Longer than this, a file is about more than one thing.
+const LONGEST: usize = 600;
+
+/// Files that are longer, and why.
+const LONG: [(&str, &str); 0] = [];
+
+/// Where private keys are revealed: one place writes them to the wire, the others hand them to
+/// the code that must have them. A new place needs a reason here.
+const EXPOSE: [(&str, &str); 2] = [
+    ("proxy/table/src/delta.rs", "sends a certificate to a proxy"),
+    ("proxy/src/tls.rs", "gives the key to rustls"),
+];
+
+#[test]
+fn every_crate_root_forbids_unsafe_code() {
+    for root in ours().into_iter().flat_map(|package| package.roots) {
+        let text = fs::read_to_string(&root).unwrap();
+        assert!(
+            text.contains("#![forbid(unsafe_code)]"),
+            "{root}: write #![forbid(unsafe_code)]"
+        );
+    }
+}
+
+#[test]
+fn only_the_worker_names_a_runtime() {
+    let names = [
+        "tokio::runtime",
+        "tokio::main",
+        "new_current_thread",
+        "new_multi_thread",
+    ];
+    only_in(
+        &names,
+        |path| path == "proxy/src/worker.rs",
+        "use what worker.rs offers",
+    );
+}
+
+#[test]
+fn only_the_upstream_speaks_to_backends() {
+    let here = |path: &str| path.starts_with("proxy/src/upstream/");
+    only_in(
+        &["hyper::client::conn"],
+        here,
+        "go through the pool in proxy/src/upstream",
+    );
+}
+
+#[test]
+fn private_keys_are_revealed_only_where_they_must_be() {
+    let here = |path: &str| EXPOSE.iter().any(|(file, _)| *file == path);
+    only_in(
+        &[".expose()"],
+        here,
+        "add the file to EXPOSE with its reason, or do without the key",
+    );
+}
+
+/// No line of the product may hold one of `names` unless its file is allowed.
+fn only_in(names: &[&str], allowed: impl Fn(&str) -> bool, instead: &str) {
+    for file in files::ending(".rs").iter().filter(|file| file.is_product()) {
+        for name in names {
+            let found = file.lines_with(name).next();
+            let line = found.unwrap_or_default();
+            assert!(
+                found.is_none() || allowed(&file.path),
+                "{}: {line}\n{instead}",
+                file.path
+            );
+        }
+    }
+}
+
+#[test]
+fn no_file_is_too_long() {
+    for file in files::ending(".rs") {
+        let lines = file.text.lines().count();
+        let known = LONG.iter().any(|(path, _)| *path == file.path);
+        let path = file.path;
+        assert!(
+            lines <= LONGEST || known,
+            "{path} has {lines} lines: split it by nouns"
+        );
+        assert!(
+            lines > LONGEST || !known,
+            "{path} is short now: take it off the list"
+        );
+    }
+}
+
+#[test]
+fn every_file_says_what_it_is_for() {
+    for file in files::ending(".rs") {
+        let head = file
+            .text
+            .lines()
+            .find(|line| !line.starts_with("#![") && !line.is_empty());
+        let said = head.is_some_and(|line| line.starts_with("//!"));
+        assert!(
+            said,
+            "{}: begin with //! and what the file is for",
+            file.path
+        );
+    }
+}
+
+#[test]
+fn an_ignored_test_says_what_it_needs() {
+    let bare = concat!("#[", "ignore]");
+    for file in files::ending(".rs") {
+        assert!(
+            !file.text.contains(bare),
+            "{}: write #[ignore = \"needs ...\"]",
+            file.path
+        );
+    }
+}
