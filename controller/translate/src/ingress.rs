@@ -3,6 +3,8 @@
 //! Nothing here sees a second object, so a claim can be kept for as long as its Ingress has the
 //! same version, and no Ingress can change what another one claims.
 
+use std::collections::BTreeMap;
+
 use k8s_openapi::api::networking::v1::{
     HTTPIngressPath, Ingress, IngressBackend, IngressRule, IngressSpec, IngressTLS,
 };
@@ -25,6 +27,8 @@ pub(crate) struct Claims {
     pub created: Option<Timestamp>,
     pub profile: Profile,
     pub settings: Settings,
+    /// The key of each annotation that is in force, with its prefix, by its name.
+    pub keys: BTreeMap<&'static str, Box<str>>,
     /// Why all routes answer 503, when they do.
     pub closed: Option<Box<str>>,
     pub rules: Vec<RuleClaim>,
@@ -118,6 +122,7 @@ pub(crate) fn claims(key: &ObjectKey, ingress: &Ingress, profile: Profile) -> Cl
         created: created.map(|time| time.0),
         profile,
         settings: reading.settings,
+        keys: reading.keys,
         closed: None,
         rules: Vec::new(),
         default_backend: None,
@@ -153,6 +158,12 @@ impl Claims {
 
     pub(crate) fn object(&self) -> ObjectRef {
         self.key.reference(Kind::Ingress)
+    }
+
+    /// The field of an annotation, as it was given.
+    pub(crate) fn annotation_field(&self, name: &str) -> String {
+        let key = self.keys.get(name).map_or(name, |key| key);
+        format!("metadata.annotations[{key}]")
     }
 
     /// The hosts of its rules, each as often as it stands there.
@@ -249,12 +260,7 @@ impl Findings<'_> {
         let parsed = HostPattern::parse(host);
         if let Err(error) = &parsed {
             let message = format!("{error}; {what} is not served.");
-            self.add(
-                Code::HostInvalid,
-                field,
-                message,
-                "shop.example.com or *.example.com",
-            );
+            self.add(Code::HostInvalid, field, message, "");
         }
         parsed.ok()
     }

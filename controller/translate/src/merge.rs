@@ -292,7 +292,7 @@ fn taken(claims: &Claims, claim: &PathClaim, host: &HostPattern, winner: &Route)
     let (path, owner) = (&claim.path, route::owner(winner));
     let who = match *owner == claims.key.origin() {
         true => "this Ingress itself, further up".to_string(),
-        false => format!("{owner}, which is older"),
+        false => format!("{owner}, which is older or comes first by name"),
     };
     let message = format!("{path:?} on {host} is already taken by {who}; this one is not served.");
     let found = Diagnostic::new(Code::PathTaken, claims.object(), message);

@@ -45,7 +45,7 @@ fn add_aliases(merged: &mut Merged, claims: &Claims) -> Vec<HostPattern> {
 fn taken(claims: &Claims, alias: &HostPattern) -> Diagnostic {
     let message = format!("{alias} is the host of a rule or of an older alias, and stays with it.");
     Diagnostic::new(Code::AliasTaken, claims.object(), message)
-        .field("metadata.annotations[server-alias]")
+        .field(claims.annotation_field("server-alias"))
         .hint("names that no Ingress has yet")
 }
 

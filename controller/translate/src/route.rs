@@ -86,11 +86,11 @@ impl Routes<'_> {
         if let Some(url) = rewrite.clone().filter(|target| target.is_url()) {
             return redirect(302, Location::Template(url));
         }
+        let fallback = self.fallback();
         let backend = match &claim.backend {
-            Ok(service) => self.backend(claim, service, path),
+            Ok(service) => self.backend(claim, service, path, fallback.is_some()),
             Err(bad) => Err(bad.why().into()),
         };
-        let fallback = self.fallback();
         let (backend, fallback) = match (backend, fallback) {
             (Ok(backend), fallback) => (backend, fallback),
             (Err(_), Some(fallback)) => (fallback, None),
@@ -134,6 +134,7 @@ impl Routes<'_> {
         claim: &PathClaim,
         service: &ServiceRef,
         path: &PathMatch,
+        has_fallback: bool,
     ) -> Result<Backend, Box<str>> {
         let settings = &self.claims.settings.upstream;
         let protocol = match settings.protocol {
@@ -142,7 +143,14 @@ impl Routes<'_> {
             None => None,
         };
         let by_service = settings.by_service == Some(true);
-        let upstream = self.resolve(claim, service, by_service)?;
+        let upstream = resolve(
+            self.snapshot,
+            &self.claims.key.namespace,
+            service,
+            by_service,
+        );
+        let upstream =
+            upstream.map_err(|why| self.unresolved(claim, service, why, has_fallback))?;
         let hash = settings.hash_by.clone().map(Policy::Hash);
         Ok(Backend {
             upstream,
@@ -167,40 +175,44 @@ impl Routes<'_> {
         "backend-protocol FCGI is not spoken".into()
     }
 
-    fn resolve(
+    fn unresolved(
         &mut self,
         claim: &PathClaim,
         service: &ServiceRef,
-        by_service: bool,
-    ) -> Result<UpstreamKey, Box<str>> {
-        let namespace = &self.claims.key.namespace;
-        let resolved = resolve(self.snapshot, namespace, service, by_service);
-        resolved.map_err(|unresolved| {
-            let name = format!("{namespace}/{}", service.name);
-            let field = claim.place.backend_field();
-            match unresolved {
-                Unresolved::NoService => {
-                    let reason = format!("there is no Service {name}");
-                    let message = format!("The route answers 503: {reason}.");
-                    let hint = "the name of a Service in the same namespace";
-                    self.find(Code::ServiceMissing, field, message, hint);
-                    reason
-                }
-                Unresolved::NoPort { offered } => {
-                    let port = port_text(&service.port);
-                    let reason = format!("Service {name} has no port {port}");
-                    let message = format!("The route answers 503: {reason}; it has {offered}.");
-                    self.find(
-                        Code::PortMissing,
-                        field,
-                        message,
-                        "one of the Service's ports",
-                    );
-                    reason
-                }
+        why: Unresolved,
+        has_fallback: bool,
+    ) -> Box<str> {
+        let name = format!("{}/{}", self.claims.key.namespace, service.name);
+        let effect = match has_fallback {
+            true => "The default backend answers",
+            false => "The route answers 503",
+        };
+        let (code, reason, offered, hint) = match why {
+            Unresolved::NoService => {
+                let hint = "the name of a Service in the same namespace";
+                (
+                    Code::ServiceMissing,
+                    format!("there is no Service {name}"),
+                    None,
+                    hint,
+                )
             }
-            .into()
-        })
+            Unresolved::NoPort { offered } => {
+                let reason = format!("Service {name} has no port {}", port_text(&service.port));
+                (
+                    Code::PortMissing,
+                    reason,
+                    Some(offered),
+                    "one of the Service's ports",
+                )
+            }
+        };
+        let offered = offered
+            .map(|ports| format!("; it has {ports}"))
+            .unwrap_or_default();
+        let message = format!("{effect}: {reason}{offered}.");
+        self.find(code, claim.place.backend_field(), message, hint);
+        reason.into()
     }
 
     /// The Service of `default-backend`, on its first port.
@@ -226,7 +238,7 @@ impl Routes<'_> {
                 let hint = "the name of a Service in the same namespace";
                 self.find(
                     Code::ServiceMissing,
-                    "metadata.annotations[default-backend]".into(),
+                    self.claims.annotation_field("default-backend"),
                     message,
                     hint,
                 );
@@ -286,14 +298,17 @@ impl Routes<'_> {
             _ => 0,
         };
         if usize::from(highest) > groups {
+            let path = &claim.path;
             let message = format!(
-                "rewrite-target refers to ${highest}, and {:?} has {groups} groups; the others are empty.",
-                claim.path
+                "rewrite-target refers to ${highest}, and the groups of {path:?} are {groups}; what is missing is empty."
             );
-            let hint = format!(
-                "{}(/|$)(.*), with pathType: ImplementationSpecific",
-                claim.path.trim_end_matches('/')
-            );
+            let hint = match groups {
+                0 => format!(
+                    "{}(/|$)(.*), with pathType: ImplementationSpecific",
+                    path.trim_end_matches('/')
+                ),
+                _ => "a path with as many groups, or a target with fewer".into(),
+            };
             self.find(
                 Code::RewriteGroupMissing,
                 claim.place.path_field(),

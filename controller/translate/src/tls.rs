@@ -152,7 +152,8 @@ impl<'a> Certificates<'a> {
                 let secret = ObjectKey::new(&key.namespace, &key.secret).reference(Kind::Secret);
                 let message = format!("The default certificate cannot be served: {error}.");
                 let found = Diagnostic::new(code(error), secret, message);
-                self.diagnostics.push(found.hint(fix(error)));
+                self.diagnostics
+                    .push(found.hint("a Secret with tls.crt and tls.key that belong together"));
             }
         }
     }

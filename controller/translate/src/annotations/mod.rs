@@ -41,6 +41,8 @@ pub const NGINX_PREFIX: &str = "nginx.ingress.kubernetes.io/";
 #[derive(Debug, Default)]
 pub(crate) struct Reading {
     pub settings: Settings,
+    /// The key of each annotation that is in force, with its prefix, by its name.
+    pub keys: BTreeMap<&'static str, Box<str>>,
     pub verdict: Verdict,
     pub diagnostics: Vec<Diagnostic>,
 }
@@ -70,7 +72,7 @@ pub(crate) fn read(
     routes: usize,
 ) -> Reading {
     let mut reading = Reading::default();
-    let mut given: BTreeMap<&str, Given<'_>> = BTreeMap::new();
+    let mut given: BTreeMap<&'static str, Given<'_>> = BTreeMap::new();
     for (key, value) in annotations {
         let prefixes = [NGINX_PREFIX, OWN_PREFIX].into_iter();
         let Some(name) = prefixes
@@ -97,7 +99,8 @@ pub(crate) fn read(
             }
         }
     }
-    for given in given.into_values() {
+    for (name, given) in given {
+        reading.keys.insert(name, given.key.into());
         reading.apply(object, &given, routes);
     }
     reading

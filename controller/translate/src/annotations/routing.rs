@@ -140,7 +140,7 @@ pub(super) const GROUP: Group = Group {
             doc: "The status of `permanent-redirect`.",
             effect: Effect::Set {
                 on_error: OnError::Ignore,
-                set: |v, s| put(&mut s.redirect.permanent_code, value::status(v, 300, 308)),
+                set: |v, s| put(&mut s.redirect.permanent_code, value::status(v, 308, 301)),
             },
             ..UNSET
         },
@@ -226,7 +226,7 @@ pub(super) const GROUP: Group = Group {
             doc: "The status of `temporal-redirect`.",
             effect: Effect::Set {
                 on_error: OnError::Ignore,
-                set: |v, s| put(&mut s.redirect.temporal_code, value::status(v, 300, 307)),
+                set: |v, s| put(&mut s.redirect.temporal_code, value::status(v, 307, 302)),
             },
             ..UNSET
         },

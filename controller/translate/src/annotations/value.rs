@@ -74,13 +74,13 @@ pub(super) fn size(text: &str) -> Parsed<u64> {
     )
 }
 
-/// A status from `first` to `last`.
-pub(super) fn status(text: &str, first: u16, last: u16) -> Parsed<u16> {
+/// A status from 300 to `last`; `usual` is what most would write.
+pub(super) fn status(text: &str, last: u16, usual: u16) -> Parsed<u16> {
     match text.parse() {
-        Ok(status) if (first..=last).contains(&status) => Ok(status),
+        Ok(status) if (300..=last).contains(&status) => Ok(status),
         _ => error(
-            format!("is not a status from {first} to {last}"),
-            format!("\"{first}\""),
+            format!("is not a status from 300 to {last}"),
+            format!("\"{usual}\""),
         ),
     }
 }
@@ -162,12 +162,14 @@ pub(super) fn service_name(text: &str) -> Parsed<Box<str>> {
 
 /// A `Host` field.
 pub(super) fn authority(text: &str) -> Parsed<Box<str>> {
-    match text.parse::<http::uri::Authority>() {
-        Ok(authority) if !text.contains('@') => Ok(authority.as_str().into()),
-        _ if text.contains('$') => error(
+    if text.contains('$') {
+        return error(
             "holds a variable of nginx, which has no meaning here",
             "the name itself",
-        ),
+        );
+    }
+    match text.parse::<http::uri::Authority>() {
+        Ok(authority) if !text.contains('@') => Ok(authority.as_str().into()),
         _ => error("is not a host", "shop.example.com"),
     }
 }
