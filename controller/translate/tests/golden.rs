@@ -2,6 +2,8 @@
 //!
 //! `UPDATE=1 cargo test -p portreeve-translate` rewrites what is expected.
 
+#![cfg(test)]
+
 mod support;
 
 use std::fs;

@@ -1,6 +1,8 @@
 //! The rows of the Ingress API's tables of paths and hosts, each through the whole of it: YAML,
 //! translation, compiled table, match.
 
+#![cfg(test)]
+
 mod support;
 
 use http::{HeaderMap, Method};

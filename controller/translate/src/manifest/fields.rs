@@ -56,10 +56,10 @@ pub(super) fn instead(field: &str) -> &'static str {
 /// behind it changes nothing; put before it or in its place, it changes the error. So the field
 /// is the last one in which a wrong value changes the error.
 pub(super) fn culprit<T: DeserializeOwned>(value: &Value, error: &str) -> Option<String> {
-    let mut leaves = Vec::new();
-    collect(value, &mut Path::default(), &mut leaves);
+    let mut places = Vec::new();
+    collect(value, &mut Path::default(), &mut places);
     let mut trial = value.clone();
-    leaves.into_iter().rev().take(TRIES).find_map(|path| {
+    places.into_iter().rev().take(TRIES).find_map(|path| {
         let place = path.find(&mut trial)?;
         let wrong = match place {
             Value::Array(_) => Value::Bool(true),
@@ -72,23 +72,26 @@ pub(super) fn culprit<T: DeserializeOwned>(value: &Value, error: &str) -> Option
     })
 }
 
-fn collect(value: &Value, path: &mut Path, leaves: &mut Vec<Path>) {
+/// Every place in a value, in the order in which they are decoded: a field before its parts.
+fn collect(value: &Value, path: &mut Path, places: &mut Vec<Path>) {
+    let mut each = |step: Step, value: &Value| {
+        path.0.push(step);
+        places.push(path.clone());
+        collect(value, path, places);
+        path.0.pop();
+    };
     match value {
-        Value::Object(fields) if !fields.is_empty() => {
+        Value::Object(fields) => {
             for (key, value) in fields {
-                path.0.push(Step::Key(key.clone()));
-                collect(value, path, leaves);
-                path.0.pop();
+                each(Step::Key(key.clone()), value);
             }
         }
-        Value::Array(items) if !items.is_empty() => {
+        Value::Array(items) => {
             for (place, item) in items.iter().enumerate() {
-                path.0.push(Step::Place(place));
-                collect(item, path, leaves);
-                path.0.pop();
+                each(Step::Place(place), item);
             }
         }
-        _ => leaves.push(path.clone()),
+        _ => {}
     }
 }
 

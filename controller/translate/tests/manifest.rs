@@ -1,0 +1,344 @@
+//! What is said about manifests that are wrong: the file, the object, the field and the fix.
+
+#![cfg(test)]
+
+mod support;
+
+use portreeve_translate::manifest::{self, Limits};
+use portreeve_translate::{Code, Content, Diagnostic, Object, Snapshot};
+
+const INGRESS: &str = "apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata: {name: web, namespace: shop}\nspec: {defaultBackend: {service: {name: web, port: {number: 80}}}}\n";
+
+fn parse(text: &str) -> (Vec<Object>, Vec<Diagnostic>) {
+    manifest::parse("a.yaml", text, &Limits::default()).unwrap()
+}
+
+fn names(objects: &[Object]) -> Vec<String> {
+    objects
+        .iter()
+        .map(|object| object.reference().to_string())
+        .collect()
+}
+
+/// The one finding about `text`, as people see it.
+fn finding(text: &str) -> String {
+    let (_, found) = parse(text);
+    let [found] = found.as_slice() else {
+        panic!("one finding, not {found:#?}")
+    };
+    found.to_string()
+}
+
+#[test]
+fn documents_and_lists_are_read() {
+    let text = format!(
+        "{INGRESS}---\n# nothing\n---\n{}---\napiVersion: v1\nkind: List\nitems:\n- {{apiVersion: v1, kind: Service, metadata: {{name: a, namespace: shop}}}}\n- {{apiVersion: v1, kind: Secret, metadata: {{name: b}}}}\n---\napiVersion: discovery.k8s.io/v1\nkind: EndpointSliceList\nitems:\n- {{metadata: {{name: c}}, addressType: IPv4}}\n",
+        "apiVersion: networking.k8s.io/v1\nkind: IngressClass\nmetadata: {name: own, namespace: ignored}\n"
+    );
+    let (objects, found) = parse(&text);
+    assert_eq!(found, []);
+    let expected = [
+        "shop/web",
+        "IngressClass own",
+        "Service shop/a",
+        "Secret default/b",
+        "EndpointSlice default/c",
+    ];
+    assert_eq!(names(&objects), expected);
+}
+
+#[test]
+fn json_is_read() {
+    let service =
+        r#"{"apiVersion":"v1","kind":"Service","metadata":{"name":"a","namespace":"shop"}}"#;
+    for file in ["a.json", "a.yaml"] {
+        let (objects, found) = manifest::parse(file, service, &Limits::default()).unwrap();
+        assert_eq!(
+            (names(&objects), found),
+            (vec!["Service shop/a".to_string()], vec![]),
+            "{file}"
+        );
+    }
+}
+
+#[test]
+fn kinds_that_are_not_served_are_passed_over_quietly() {
+    for text in [
+        "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\n",
+        "apiVersion: serving.knative.dev/v1\nkind: Service\nmetadata: {name: web}\n",
+        "apiVersion: config.openshift.io/v1\nkind: Ingress\nmetadata: {name: cluster}\n",
+        "",
+        "# a comment\n",
+        "---\n---\n",
+    ] {
+        let (objects, found) = parse(text);
+        assert!(objects.is_empty() && found.is_empty(), "{text}: {found:?}");
+    }
+}
+
+#[test]
+fn a_text_that_is_no_manifest_is_unreadable_as_a_whole() {
+    for text in [
+        "kind: [",
+        "a: b: c",
+        "spec:\n\tdefaultBackend: {}",
+        "kind: Ingress\nmetadata: {name: web, namespace: sho",
+        "a: 1\na: 2",
+        "kind: Ingress\n  spec: x",
+        "a: \"unfinished",
+        "x: *nowhere",
+    ] {
+        let text = format!("{INGRESS}---\n{text}");
+        let error = manifest::parse("a.yaml", &text, &Limits::default()).err();
+        let error = error.unwrap_or_else(|| panic!("it is read: {text}"));
+        assert_eq!(error.code, Code::ManifestUnreadable, "{text}");
+        let shown = error.to_string();
+        assert!(
+            shown.starts_with("a.yaml: ManifestUnreadable\n") && shown.contains("line"),
+            "{shown}"
+        );
+    }
+    let cut = manifest::parse("a.json", "{\"kind\":", &Limits::default()).unwrap_err();
+    assert!(cut.to_string().contains("JSON"), "{cut}");
+}
+
+#[test]
+fn a_text_may_not_be_larger_than_it_looks() {
+    let small = Limits {
+        bytes: 100,
+        ..Limits::default()
+    };
+    let error = manifest::parse("a.yaml", INGRESS, &small).unwrap_err();
+    assert!(error.message.contains("100 are allowed"), "{error}");
+    let mut bomb = String::from("a0: &a0 [x, x, x, x, x, x, x, x, x]\n");
+    for n in 1..9 {
+        let aliases = vec![format!("*a{}", n - 1); 9].join(", ");
+        bomb += &format!("a{n}: &a{n} [{aliases}]\n");
+    }
+    let deep = "[".repeat(10_000);
+    for text in [bomb, deep] {
+        let error = manifest::parse("a.yaml", &text, &Limits::default()).unwrap_err();
+        assert_eq!(error.code, Code::ManifestUnreadable);
+    }
+}
+
+#[test]
+fn a_large_text_is_read_all_the_same() {
+    let text = vec![INGRESS; 20_000].join("---\n");
+    assert_eq!(parse(&text).0.len(), 20_000);
+}
+
+#[test]
+fn an_unknown_field_is_named() {
+    let text = INGRESS.replace("spec: {", "spec: {tsl: [{hosts: [a.example]}], ");
+    assert_eq!(
+        finding(&text),
+        "a.yaml: shop/web  spec.tsl  FieldUnknown\n  A Ingress has no such field; it does nothing.\n  Write: another spelling or indentation, or nothing"
+    );
+    let (objects, _) = parse(&text);
+    assert_eq!(
+        names(&objects),
+        ["shop/web"],
+        "what is right about it is used"
+    );
+}
+
+#[test]
+fn the_fields_of_older_versions_say_what_they_are_called_now() {
+    let text = "apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata: {name: web}\nspec: {rules: [{http: {paths: [{path: /, backend: {serviceName: web}}]}}]}";
+    let found = finding(text);
+    assert!(
+        found.contains("spec.rules[0].http.paths[0].backend.serviceName"),
+        "{found}"
+    );
+    assert!(
+        found.contains("service: {name: NAME, port: {number: PORT}}"),
+        "{found}"
+    );
+}
+
+#[test]
+fn what_the_api_server_writes_itself_is_known() {
+    let text = "apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata:\n  name: web\n  creationTimestamp: \"2026-01-01T00:00:00Z\"\n  uid: x\n  generation: 1\n  managedFields: [{manager: kubectl, operation: Update, time: \"2026-01-01T00:00:00Z\", fieldsType: FieldsV1, fieldsV1: {\"f:spec\": {}}}]\n  ownerReferences: []\n  selfLink: null\nspec: {rules: null, defaultBackend: {service: {name: web, port: {number: 80}}}}\nstatus: {loadBalancer: {}}\n";
+    assert_eq!(parse(text).1, []);
+}
+
+#[test]
+fn a_wrong_api_version_says_what_to_write() {
+    for (version, kind, expected) in [
+        ("extensions/v1beta1", "Ingress", "networking.k8s.io/v1"),
+        (
+            "networking.k8s.io/v1beta1",
+            "Ingress",
+            "networking.k8s.io/v1",
+        ),
+        (
+            "networking.k8s.io/v1beta1",
+            "IngressClass",
+            "networking.k8s.io/v1",
+        ),
+        (
+            "discovery.k8s.io/v1beta1",
+            "EndpointSlice",
+            "discovery.k8s.io/v1",
+        ),
+        ("v2", "Service", "v1"),
+    ] {
+        let found = finding(&format!(
+            "apiVersion: {version}\nkind: {kind}\nmetadata: {{name: web, namespace: shop}}\n"
+        ));
+        assert!(found.contains("apiVersion  ApiVersionUnknown"), "{found}");
+        assert!(found.contains(&format!("Write: {expected}")), "{found}");
+    }
+    let found = finding("kind: Ingress\nmetadata: {name: web}");
+    assert!(found.contains("no apiVersion"), "{found}");
+}
+
+#[test]
+fn a_value_of_another_type_is_named_by_its_field() {
+    for (from, to, field) in [
+        (
+            "number: 80",
+            "number: \"80\"",
+            "spec.defaultBackend.service.port.number",
+        ),
+        (
+            "name: web, port",
+            "name: [web], port",
+            "spec.defaultBackend.service.name",
+        ),
+        ("spec: {", "spec: {rules: {}, ", "spec.rules"),
+        (
+            "spec: {",
+            "spec: {rules: [{host: a.example}, {host: 5}], ",
+            "spec.rules[1].host",
+        ),
+        (
+            "name: web, namespace",
+            "name: web, creationTimestamp: now, namespace",
+            "metadata.creationTimestamp",
+        ),
+    ] {
+        let text = INGRESS.replace(from, to);
+        let (objects, found) = parse(&text);
+        assert!(objects.is_empty(), "{text}");
+        assert_eq!(found.len(), 1, "{text}");
+        assert_eq!(
+            (found[0].code, found[0].field.as_str()),
+            (Code::ObjectInvalid, field),
+            "{text}"
+        );
+        assert_eq!(found[0].object.as_ref().unwrap().to_string(), "shop/web");
+    }
+}
+
+#[test]
+fn one_bad_document_harms_no_other() {
+    let (objects, found) = parse(&format!(
+        "{}---\n{INGRESS}",
+        INGRESS
+            .replace("number: 80", "number: x")
+            .replace("name: web, namespace", "name: bad, namespace")
+    ));
+    assert_eq!(names(&objects), ["shop/web"]);
+    assert_eq!(found[0].object.as_ref().unwrap().to_string(), "shop/bad");
+}
+
+#[test]
+fn annotations_are_texts() {
+    let text = INGRESS.replace("name: web, namespace", "name: web, annotations: {portreeve.dev/use-regex: true, portreeve.dev/proxy-read-timeout: 60}, namespace");
+    let (objects, found) = parse(&text);
+    assert!(objects.is_empty());
+    let shown: Vec<_> = found.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        shown,
+        [
+            "a.yaml: shop/web  metadata.annotations[portreeve.dev/proxy-read-timeout]  ObjectInvalid\n  60 is not a text, so this object is not used.\n  Write: \"60\", in quotes",
+            "a.yaml: shop/web  metadata.annotations[portreeve.dev/use-regex]  ObjectInvalid\n  true is not a text, so this object is not used.\n  Write: \"true\", in quotes",
+        ]
+    );
+}
+
+#[test]
+fn a_document_without_kind_or_name_is_counted() {
+    for (text, what) in [
+        ("just text", "is not an object"),
+        ("metadata: {name: web}", "has no kind"),
+        (
+            "apiVersion: v1\nkind: Service\n",
+            "is of kind Service but has no name",
+        ),
+    ] {
+        let found = finding(&format!("{INGRESS}---\n{text}"));
+        assert!(
+            found.starts_with("a.yaml: ObjectInvalid\n")
+                && found.contains(&format!("Document 2 {what}")),
+            "{found}"
+        );
+    }
+}
+
+#[test]
+fn string_data_becomes_data_and_wins() {
+    let (objects, found) = parse(
+        "apiVersion: v1\nkind: Secret\nmetadata: {name: a}\ndata: {x: b2xk, y: b2xk}\nstringData: {x: new}\n",
+    );
+    assert_eq!(found, []);
+    let Content::Secret(secret) = &objects[0].content else {
+        panic!()
+    };
+    let data = secret.0.data.as_ref().unwrap();
+    assert_eq!((&*data["x"].0, &*data["y"].0), (&b"new"[..], &b"old"[..]));
+}
+
+#[test]
+fn nothing_said_about_a_secret_quotes_it() {
+    for data in [
+        "data: {tls.key: hunter2!}",
+        "stringData: {tls.key: [hunter2]}",
+        "data: hunter2",
+        "data: {hunter: {two: hunter2}}",
+        "type: {x: hunter2}",
+    ] {
+        let (objects, found) = parse(&format!(
+            "apiVersion: v1\nkind: Secret\nmetadata: {{name: a}}\n{data}\n"
+        ));
+        assert!(objects.is_empty() && !found.is_empty(), "{data}");
+        assert!(!format!("{found:?}").contains("hunter2"), "{found:?}");
+    }
+    let (objects, _) = parse(
+        "apiVersion: v1\nkind: Secret\nmetadata: {name: a}\nstringData: {tls.key: hunter2}\n",
+    );
+    assert!(!format!("{objects:?}").contains("hunter2"));
+    let (snapshot, _) = Snapshot::from_objects(objects);
+    assert!(!format!("{snapshot:?}").contains("hunter2"));
+}
+
+#[test]
+fn of_two_objects_with_one_name_the_second_is_named_with_both_files() {
+    let read = |file| {
+        manifest::parse(file, INGRESS, &Limits::default())
+            .unwrap()
+            .0
+    };
+    let (_, found) = Snapshot::from_objects([read("a.yaml"), read("b.yaml")].concat());
+    assert_eq!(
+        found[0].to_string(),
+        "b.yaml: shop/web  ObjectTwice\n  An object with this name stands already in a.yaml; this one is not used.\n  Write: another name, or remove one"
+    );
+}
+
+#[test]
+fn what_a_translation_finds_names_the_file() {
+    let (objects, _) = parse(INGRESS);
+    let (snapshot, _) = Snapshot::from_objects(objects);
+    let options = portreeve_translate::Options::standalone();
+    let found = portreeve_translate::translate(&snapshot, &options).diagnostics;
+    assert!(
+        found[0]
+            .to_string()
+            .starts_with("a.yaml: shop/web  spec.defaultBackend  ServiceMissing"),
+        "{}",
+        found[0]
+    );
+}
