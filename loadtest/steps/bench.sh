@@ -13,10 +13,14 @@ backend=127.0.0.1:20080 nginx=127.0.0.1:20081 proxy=127.0.0.1:20082 admin=127.0.
 host=bench.example.com
 PATH=$PATH:/usr/sbin
 
+for address in $backend $nginx $proxy $admin; do
+    ! (: <>"/dev/tcp/${address%:*}/${address##*:}") 2>/dev/null ||
+        fail "Something listens on $address already; two measurements at a time are worth nothing."
+done
 [ "$(nproc)" -ge 2 ] || fail "This needs two cores: one for the proxy, one for everything else."
 
 say "building with the release profile (some minutes the first time)"
-cargo build --quiet --locked --release -p portreeve-proxy -p portreeve-loadtest
+cargo build --locked --release --workspace --bins
 bin=$(built release)
 
 work=$(mktemp -d)
@@ -106,7 +110,8 @@ until answers $nginx "" && curl -fs -o /dev/null http://$admin/readyz; do
     [ $((tries += 1)) -le 100 ] || fail "A proxy does not answer." "$(cat "$work"/*.log)"
     sleep 0.1
 done
-read -r worker <"/proc/${pids[0]}/task/${pids[0]}/children" || fail "nginx has no worker process."
+worker=$(cat "/proc/${pids[0]}/task/${pids[0]}/children")
+[ -n "$worker" ] || fail "nginx has no worker process."
 
 say "$(nginx -v 2>&1 | sed 's/^nginx version: //') against portreeve, $rounds rounds of $seconds s each, CPU: $(sed -n 's/^model name.*: //p' /proc/cpuinfo | head -1)"
 taskset -c 1 "$bin/portreeve-loadtest" compare --backend $backend --host $host \

@@ -14,6 +14,7 @@
 pub(crate) mod console;
 pub(crate) mod process;
 pub(crate) mod proxy;
+pub(crate) mod tools;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
