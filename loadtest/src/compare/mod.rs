@@ -76,14 +76,16 @@ async fn round(
     wanted: &Wanted,
     length: Duration,
 ) -> Result<Sample, CompareError> {
-    let before = cpu::of(&target.pids)?;
+    let own = [std::process::id()];
+    let (before, own_before) = (cpu::of(&target.pids)?, cpu::of(&own)?);
     let load = generator::load(target.address, wanted, options.connections, length).await;
     let used = cpu::of(&target.pids)?.saturating_sub(before);
+    let own_used = cpu::of(&own)?.saturating_sub(own_before);
     match load.answered {
         0 => Err(CompareError::Silent(
             target.name.clone(),
             options.host.clone(),
         )),
-        _ => Ok(Sample::new(&load, used)),
+        _ => Ok(Sample::new(&load, used, own_used)),
     }
 }

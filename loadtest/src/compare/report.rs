@@ -15,16 +15,20 @@ pub(super) struct Sample {
     per_second: f64,
     /// The share of one core the target was busy; near 1 means that it was the bottleneck.
     busy: f64,
+    /// What generator and backend together spent; below the proxy's, or the proxy is not saturated.
+    own_us_per_request: f64,
     failed: u64,
 }
 
 impl Sample {
-    pub(super) fn new(load: &Load, used: Duration) -> Self {
+    pub(super) fn new(load: &Load, used: Duration, own: Duration) -> Self {
         let (used, elapsed) = (used.as_secs_f64(), load.elapsed.as_secs_f64());
+        let us = |seconds: f64| seconds * 1e6 / load.answered as f64;
         Self {
-            us_per_request: used * 1e6 / load.answered as f64,
+            us_per_request: us(used),
             per_second: load.answered as f64 / elapsed,
             busy: used / elapsed,
+            own_us_per_request: us(own.as_secs_f64()),
             failed: load.failed,
         }
     }
@@ -114,26 +118,38 @@ impl Report {
             .first()
             .map_or("", |target| target.name.as_str());
         let mut lines = vec![format!(
-            "{:<12} {:>10} {:>17} {:>10} {:>6} {:>7}  CPU time as a multiple of {first}'s",
-            "", "us/request", "[quartiles]", "requests/s", "busy", "failed"
+            "{:<12} {:>10} {:>17} {:>10} {:>6} {:>6} {:>7}  CPU time as a multiple of {first}'s",
+            "", "us/request", "[quartiles]", "requests/s", "busy", "own us", "failed"
         )];
         lines.extend(self.targets.iter().filter_map(Measured::line));
+        if self.targets.iter().any(Measured::is_idle) {
+            lines.push(
+                "A proxy's core was idle for a good part: something else used the machine.".into(),
+            );
+        }
         lines.join("\n")
     }
 }
 
 impl Measured {
+    /// Whether it was not the bottleneck, so that the comparison is not one at saturation.
+    fn is_idle(&self) -> bool {
+        let busy = Quartiles::of(self.rounds.iter().map(|sample| sample.busy));
+        busy.is_some_and(|busy| busy.median < 0.9)
+    }
+
     fn line(&self) -> Option<String> {
         let of = |value: fn(&Sample) -> f64| Quartiles::of(self.rounds.iter().map(value));
         let us = of(|sample| sample.us_per_request)?;
         let failed: u64 = self.rounds.iter().map(|sample| sample.failed).sum();
         let mut line = format!(
-            "{:<12} {:>10.2} {:>17} {:>10.0} {:>6.2} {failed:>7}",
+            "{:<12} {:>10.2} {:>17} {:>10.0} {:>6.2} {:>6.2} {failed:>7}",
             self.name,
             us.median,
             format!("[{:.2} - {:.2}]", us.q1, us.q3),
             of(|sample| sample.per_second)?.median,
             of(|sample| sample.busy)?.median,
+            of(|sample| sample.own_us_per_request)?.median,
         );
         if let Some(Quartiles { q1, median, q3 }) = self.ratio {
             line += &format!(
@@ -173,8 +189,14 @@ mod tests {
                 failed: 0,
                 elapsed: Duration::from_secs(1),
             };
-            report.add(0, Sample::new(&load, Duration::from_millis(used)));
-            report.add(1, Sample::new(&load, Duration::from_millis(used * factor)));
+            report.add(
+                0,
+                Sample::new(&load, Duration::from_millis(used), Duration::ZERO),
+            );
+            report.add(
+                1,
+                Sample::new(&load, Duration::from_millis(used * factor), Duration::ZERO),
+            );
         }
         assert!(report.print(Output::Json).contains(r#""median":2.0"#));
     }
