@@ -46,7 +46,10 @@ fn grpc_works_as_its_makers_expect() {
     let proxy = Proxy::start(&manifests);
     let ca = certificate.to_str().unwrap();
     let name = "-server_host_override=grpc.example.com";
-    let tls = failures(proxy.https, &["-use_tls", "-use_test_ca", "-ca_file", ca, name]);
+    let tls = failures(
+        proxy.https,
+        &["-use_tls", "-use_test_ca", "-ca_file", ca, name],
+    );
     let failed = [failures(proxy.http, &[]), tls].concat();
     assert!(failed.is_empty(), "{}", failed.join("\n"));
 }
