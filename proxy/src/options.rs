@@ -60,6 +60,15 @@ pub struct Options {
     )]
     pub profile: Profile,
 
+    /// Ask this DNS server for external names, instead of the system's.
+    #[arg(
+        long,
+        value_name = "ADDR",
+        env = "PORTREEVE_DNS",
+        help_heading = "Configuration"
+    )]
+    pub dns: Option<SocketAddr>,
+
     /// Listen for HTTP and HTTP/2 with prior knowledge; can be given more than once.
     ///
     /// ADDRESS:PORT, [ADDRESS]:PORT, a port of every address, or none. Port 0 takes a free one and

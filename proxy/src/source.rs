@@ -4,6 +4,7 @@
 //! cannot be compiled keeps its last good value and is named.
 
 mod directory;
+mod names;
 mod tree;
 
 use std::sync::Arc;
@@ -11,20 +12,29 @@ use std::sync::Arc;
 use portreeve_table::{Config, Delta, Rejected};
 
 pub(crate) use directory::{Directory, SourceError, run};
+pub(crate) use names::{Names, Resolver};
+
+use tokio::sync::Notify;
 
 use crate::metrics::Metrics;
-use crate::state::Current;
+use crate::state::{Current, Generation};
 
 /// Takes deltas and puts them in place.
 #[derive(Debug)]
 pub(crate) struct Sink {
     current: Arc<Current>,
     metrics: Arc<Metrics>,
+    /// Told when there is a new configuration.
+    changed: Notify,
 }
 
 impl Sink {
-    pub(crate) fn new(current: Arc<Current>, metrics: Arc<Metrics>) -> Self {
-        Self { current, metrics }
+    pub(crate) fn new(current: Arc<Current>, metrics: Arc<Metrics>) -> Arc<Self> {
+        Arc::new(Self {
+            current,
+            metrics,
+            changed: Notify::new(),
+        })
     }
 
     /// Makes `config` the running configuration.
@@ -37,10 +47,22 @@ impl Sink {
             return Vec::new();
         }
         let config = before.config.clone().apply(delta);
-        let (generation, rejected) = before.next(config, &self.metrics);
+        let names = Arc::clone(&before.names);
+        let rejected = self.replace(&before, config, names);
         self.metrics.taken(rejected.is_empty());
+        self.changed.notify_one();
+        rejected
+    }
+
+    /// Lets external names lead to these addresses.
+    fn resolved(&self, names: Names) {
+        let before = self.current.load();
+        self.replace(&before, before.config.clone(), Arc::new(names));
+    }
+
+    fn replace(&self, before: &Generation, config: Config, names: Arc<Names>) -> Vec<Rejected> {
+        let (generation, rejected) = before.next(config, names, &self.metrics);
         self.current.store(generation);
-        drop(before);
         self.metrics.forget_gone();
         rejected
     }

@@ -9,11 +9,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
-use portreeve_table::{Config, Hosts, Protocol, Rejected, ResourceKey, Shared, Table, UpstreamKey};
+use portreeve_table::{
+    Config, Endpoint, Hosts, Protocol, Rejected, ResourceKey, Shared, Table, UpstreamKey,
+};
 use rustc_hash::{FxHashMap, FxHashSet};
 use rustls::sign::CertifiedKey;
 
 use crate::metrics::{Metrics, RouteMetrics};
+use crate::source::Names;
 use crate::tls;
 use crate::upstream::EndpointSet;
 
@@ -26,6 +29,8 @@ pub(crate) struct Generation {
     pub(crate) since: Option<SystemTime>,
     /// What it was made from.
     pub(crate) config: Config,
+    /// Where external names lead.
+    pub(crate) names: Arc<Names>,
     /// The routes.
     pub(crate) table: Table<Arc<RouteMetrics>>,
     /// The upstreams.
@@ -42,6 +47,7 @@ pub(crate) struct Generation {
 #[derive(Debug)]
 pub(crate) struct Upstream {
     source: Shared<portreeve_table::Upstream>,
+    resolved: Vec<Endpoint>,
     /// The protocol that its Service asks for.
     pub(crate) protocol: Option<Protocol>,
     /// Its endpoints with their counters.
@@ -50,12 +56,17 @@ pub(crate) struct Upstream {
 
 impl Generation {
     /// Compiles `config`, taking over from `self` what did not change.
-    pub(crate) fn next(&self, config: Config, metrics: &Metrics) -> (Self, Vec<Rejected>) {
+    pub(crate) fn next(
+        &self,
+        config: Config,
+        names: Arc<Names>,
+        metrics: &Metrics,
+    ) -> (Self, Vec<Rejected>) {
         let bind = |host: &_, route: &_| metrics.route(host, route);
         let (table, mut rejected) = Table::compile(&config, &self.table, bind);
         let upstreams = config.upstreams.iter();
         let upstreams: FxHashMap<_, _> = upstreams
-            .map(|(key, source)| (key.clone(), self.upstream(key, source)))
+            .map(|(key, source)| (key.clone(), self.upstream(key, source, &names)))
             .collect();
         let endpoints = upstreams
             .values()
@@ -71,6 +82,7 @@ impl Generation {
             number: self.number + 1,
             since: Some(SystemTime::now()),
             config,
+            names,
             table,
             upstreams,
             certs,
@@ -89,16 +101,28 @@ impl Generation {
         &self,
         key: &UpstreamKey,
         source: &Shared<portreeve_table::Upstream>,
+        names: &Names,
     ) -> Arc<Upstream> {
+        let resolved = source
+            .external
+            .as_ref()
+            .map(|external| names.endpoints(external));
+        let resolved = resolved.unwrap_or_default();
         let previous = self.upstreams.get(key);
-        if let Some(same) = previous.filter(|previous| previous.source == *source) {
+        let is_same = |old: &&Arc<Upstream>| old.source == *source && old.resolved == resolved;
+        if let Some(same) = previous.filter(is_same) {
             return Arc::clone(same);
         }
         let carried = previous.map(|previous| &previous.endpoints);
+        let endpoints = match source.external {
+            Some(_) => &resolved,
+            None => &source.endpoints,
+        };
         Arc::new(Upstream {
             source: source.clone(),
             protocol: source.protocol,
-            endpoints: EndpointSet::new(&source.endpoints, carried),
+            endpoints: EndpointSet::new(endpoints, carried),
+            resolved,
         })
     }
 }

@@ -13,7 +13,7 @@ use crate::drain::{Drain, Pace};
 use crate::listen::{self, ListenError, Plane, Socket};
 use crate::metrics::Metrics;
 use crate::options::Options;
-use crate::source::{self, Directory, Sink, SourceError};
+use crate::source::{self, Directory, Resolver, Sink, SourceError};
 use crate::state::Current;
 use crate::tls::{self, TlsError};
 use crate::upstream::Connector;
@@ -57,6 +57,7 @@ pub fn run(options: Options) -> Result<(), Fatal> {
 
     let stop = control.block_on(async { Stop::new() })?;
     let directory = Directory::open(&options)?;
+    let resolver = Resolver::new(options.dns, true);
     let admin = admin::bind(options.admin)?;
     let sockets = bind_all(&options, count)?;
     let tls = TlsAcceptor::from(tls::server(Arc::clone(&current))?);
@@ -93,6 +94,7 @@ pub fn run(options: Options) -> Result<(), Fatal> {
             );
             tokio::spawn(admin::serve(listener, state));
         }
+        tokio::spawn(resolver.follow(Arc::clone(&sink)));
         tokio::spawn(source::run(directory, sink));
         stop.wait().await;
         let second = stop_again();

@@ -6,7 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 use k8s_openapi::api::core::v1::ServicePort;
 use k8s_openapi::api::discovery::v1::{Endpoint as SliceEndpoint, EndpointPort, EndpointSlice};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
-use portreeve_table::{Endpoint, Stage};
+use portreeve_table::{Endpoint, Stage, may_be_endpoint};
 
 use crate::annotations::OWN_PREFIX;
 use crate::code::Code;
@@ -130,7 +130,7 @@ impl Slice<'_> {
         match text
             .parse::<IpAddr>()
             .ok()
-            .filter(|ip| is_allowed(*ip, self.options))
+            .filter(|ip| may_be_endpoint(*ip, self.options.allow_loopback))
         {
             Some(address) => Some(address),
             None => {
@@ -181,18 +181,4 @@ fn stage(endpoint: &SliceEndpoint) -> Option<Stage> {
         true => Some(Stage::Ready),
         false => (serving && terminating).then_some(Stage::Draining),
     }
-}
-
-/// What the API server also refuses in endpoints: addresses that mean this machine or its link
-/// would let the author of a Service reach what only the proxy may reach.
-pub(crate) fn is_allowed(address: IpAddr, options: &Options) -> bool {
-    let address = address.to_canonical();
-    let link_local = match address {
-        IpAddr::V4(v4) => v4.is_link_local() || v4.is_broadcast(),
-        IpAddr::V6(v6) => v6.is_unicast_link_local(),
-    };
-    (!address.is_loopback() || options.allow_loopback)
-        && !address.is_unspecified()
-        && !address.is_multicast()
-        && !link_local
 }

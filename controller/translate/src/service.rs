@@ -7,12 +7,12 @@ use std::net::{IpAddr, SocketAddr};
 
 use k8s_openapi::api::core::v1::{Service, ServicePort, ServiceSpec};
 use portreeve_table::{
-    Endpoint, External, HostPattern, Protocol, Stage, Upstream, UpstreamKey, Via,
+    Endpoint, External, HostPattern, Protocol, Stage, Upstream, UpstreamKey, Via, may_be_endpoint,
 };
 
 use crate::code::Code;
 use crate::diagnostic::Diagnostic;
-use crate::endpoint::{endpoints, is_allowed, is_tcp, target_port};
+use crate::endpoint::{endpoints, is_tcp, target_port};
 use crate::ingress::{PortRef, ServiceRef};
 use crate::object::{Kind, ObjectKey};
 use crate::options::Options;
@@ -145,7 +145,7 @@ pub fn upstream(
     upstream.endpoints = match (key.via, port) {
         (_, None) => Vec::new(),
         (Via::ClusterIp, Some(_)) => {
-            let ip = cluster_ip(service).filter(|ip| is_allowed(*ip, options));
+            let ip = cluster_ip(service).filter(|ip| may_be_endpoint(*ip, options.allow_loopback));
             ip.map(|ip| ready(SocketAddr::new(ip, key.port)))
                 .into_iter()
                 .collect()
@@ -179,7 +179,7 @@ fn external(service: &Service, options: &Options) -> Result<Box<str>, String> {
         .unwrap_or(written)
         .to_ascii_lowercase();
     if let Ok(address) = name.parse::<IpAddr>() {
-        return match is_allowed(address, options) {
+        return match may_be_endpoint(address, options.allow_loopback) {
             true => Ok(name.into()),
             false => refused("is not an address to send requests to"),
         };

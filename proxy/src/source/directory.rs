@@ -168,7 +168,7 @@ impl Directory {
 }
 
 /// Serves the directory for as long as the process lives.
-pub(crate) async fn run(mut directory: Directory, sink: Sink) {
+pub(crate) async fn run(mut directory: Directory, sink: Arc<Sink>) {
     directory.read();
     directory.publish(&sink);
     loop {

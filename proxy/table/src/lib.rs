@@ -6,6 +6,7 @@
 
 #![forbid(unsafe_code)]
 
+mod address;
 mod compile;
 mod config;
 mod delta;
@@ -24,6 +25,7 @@ mod route;
 mod secret;
 mod text;
 
+pub use address::may_be_endpoint;
 pub use compile::{CompiledHost, CompiledRoute, Matched, Rejected, Table, Target};
 pub use config::{Cert, Challenge, Config, Endpoint, External, Host, Shared, Stage, Upstream};
 pub use delta::{Delta, Have, Resource};
