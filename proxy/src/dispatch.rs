@@ -22,6 +22,10 @@ use crate::upstream::{Answer, Choice, PoolKey, Session, Transport, Visit, set_co
 use crate::worker::Worker;
 use crate::{choice, forward, respond, upgrade};
 
+/// The latency that a failure counts as, in microseconds: an endpoint that refuses at once must
+/// not look fast.
+const FAILED: u64 = 5_000_000;
+
 /// What is known before an endpoint is chosen.
 pub(crate) struct Call<'a> {
     pub(crate) worker: &'a Arc<Worker>,
@@ -207,7 +211,10 @@ impl Call<'_> {
                 }
                 Err(failure) => match progress.and_then(Progress::failure) {
                     Some(clients_fault) => return Err(clients_fault),
-                    None => tries.after_failure(*failure)?,
+                    None => {
+                        endpoint.state.observe(FAILED, self.worker.now_micros());
+                        tries.after_failure(*failure)?
+                    }
                 },
             };
         }

@@ -70,6 +70,7 @@ pub fn run(options: Options) -> Result<(), Fatal> {
         connector: Connector::new().map_err(TlsError::from)?,
         patience: Patience::default(),
         max_connections: max_connections(&options).div_ceil(count),
+        started: std::time::Instant::now(),
     };
     let workers = sockets.into_iter().enumerate().map(|(index, sockets)| {
         let worker = Worker::new(index, &shared, log.log());

@@ -61,6 +61,8 @@ pub(crate) struct Shared {
     pub(crate) connector: Connector,
     pub(crate) patience: Patience,
     pub(crate) max_connections: usize,
+    /// The workers' common zero of time: latencies that one noted are read by others.
+    pub(crate) started: Instant,
 }
 
 /// Counts a client connection as open until it is dropped.
@@ -88,7 +90,7 @@ impl Worker {
             idle_counters: Arc::new(WorkerMetrics::new()),
             local: Local::new(Arc::clone(&shared.current)),
             random: AtomicU64::new(RandomState::new().hash_one(index)),
-            started: Instant::now(),
+            started: shared.started,
         })
     }
 
@@ -118,7 +120,7 @@ impl Worker {
         id.unwrap_or(HeaderValue::from_static("0"))
     }
 
-    /// Microseconds since this worker began.
+    /// Microseconds since the process began.
     pub(crate) fn now_micros(&self) -> u64 {
         self.started.elapsed().as_micros() as u64
     }
