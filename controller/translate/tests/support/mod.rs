@@ -113,6 +113,11 @@ impl Case {
     }
 }
 
+/// The Services and EndpointSlices of every test, as documents.
+pub(crate) fn fixtures() -> Vec<Value> {
+    documents(FIXTURES).into_iter().map(with_version).collect()
+}
+
 /// Options of the nginx profile.
 pub(crate) fn nginx() -> Options {
     Options {
