@@ -7,6 +7,7 @@ use std::io::Write;
 use std::net::SocketAddr;
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
 use std::time::SystemTime;
 
 use http::header::{HOST, REFERER, USER_AGENT};
@@ -46,6 +47,7 @@ pub(crate) struct AccessLog {
 pub(crate) struct Writer {
     sender: SyncSender<Vec<u8>>,
     format: Format,
+    thread: JoinHandle<()>,
 }
 
 /// What a line needs of a request's head; taken before the head is changed.
@@ -87,7 +89,7 @@ impl Writer {
         mut out: impl Write + Send + 'static,
     ) -> std::io::Result<Self> {
         let (sender, receiver) = sync_channel::<Vec<u8>>(QUEUE);
-        std::thread::Builder::new()
+        let thread = std::thread::Builder::new()
             .name("access-log".into())
             .spawn(move || {
                 for lines in receiver {
@@ -95,7 +97,17 @@ impl Writer {
                     let _ = out.write_all(&lines).and_then(|()| out.flush());
                 }
             })?;
-        Ok(Self { sender, format })
+        Ok(Self {
+            sender,
+            format,
+            thread,
+        })
+    }
+
+    /// Waits until everything is written; every worker must have ended.
+    pub(crate) fn finish(self) {
+        drop(self.sender);
+        let _ = self.thread.join();
     }
 
     /// A worker's end of it; `None` when the log is off.

@@ -115,6 +115,11 @@ impl Activity {
         self.unread.store(true, Ordering::Relaxed);
     }
 
+    /// The request has been read to its end after all.
+    pub(crate) fn all_read(&self) {
+        self.unread.store(false, Ordering::Relaxed);
+    }
+
     /// Whether a close must linger, so that the kernel does not throw the response away.
     pub(crate) fn is_unread(&self) -> bool {
         self.unread.load(Ordering::Relaxed)

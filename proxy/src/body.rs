@@ -14,6 +14,7 @@ use http::{HeaderMap, HeaderName, header};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use hyper::body::Incoming;
 
+use crate::activity::Activity;
 use crate::error::Error;
 use crate::record::Record;
 use crate::timer::Timer;
@@ -226,7 +227,7 @@ struct Upload {
     incoming: Incoming,
     left: u64,
     timer: Arc<Timer>,
-    patience: Duration,
+    client: Arc<Activity>,
     progress: Arc<Progress>,
 }
 
@@ -270,7 +271,7 @@ impl Progress {
 }
 
 impl RequestBody {
-    /// Forwards `incoming`, at most `limit` bytes of it, waiting at most `patience` for each frame.
+    /// Forwards `incoming`, at most `limit` bytes of it, as patiently as `client` allows.
     ///
     /// Nothing is read of it before the upstream's connection stands, so a client that expects
     /// `100 Continue` is told to go on only then.
@@ -278,7 +279,7 @@ impl RequestBody {
         incoming: Incoming,
         limit: u64,
         timer: impl FnOnce() -> Arc<Timer>,
-        patience: Duration,
+        client: &Arc<Activity>,
     ) -> (Self, Option<Arc<Progress>>) {
         if incoming.is_end_stream() {
             return (Self::default(), None);
@@ -288,7 +289,7 @@ impl RequestBody {
             incoming,
             left: limit,
             timer: timer(),
-            patience,
+            client: Arc::clone(client),
             progress: Arc::clone(&progress),
         };
         (Self(Some(Box::new(upload))), Some(progress))
@@ -304,12 +305,12 @@ impl Upload {
             }
             return Poll::Pending;
         };
-        self.timer.arm(self.patience);
+        self.timer.arm(self.client.patience().body);
         let Some(frame) = frame
             .transpose()
             .inspect_err(|_| self.progress.enter(BROKEN))?
         else {
-            self.progress.enter(DONE);
+            self.end();
             return Poll::Ready(None);
         };
         let length = frame.data_ref().map_or(0, Bytes::len) as u64;
@@ -320,9 +321,14 @@ impl Upload {
         self.left = left;
         self.progress.frames.fetch_add(1, Ordering::Relaxed);
         if self.incoming.is_end_stream() {
-            self.progress.enter(DONE);
+            self.end();
         }
         Poll::Ready(Some(Ok(clean(frame))))
+    }
+
+    fn end(&self) {
+        self.progress.enter(DONE);
+        self.client.all_read();
     }
 }
 

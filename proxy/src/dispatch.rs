@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use http::header::{CONTENT_LENGTH, COOKIE, SET_COOKIE, TRAILER, USER_AGENT};
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Version};
 use hyper::body::{Body as _, Incoming};
 use portreeve_table::{Backend, Forward, Protocol};
 
@@ -155,14 +155,15 @@ impl Call<'_> {
         };
         forward::headers(&mut parts, self.target, self.forward, transport, identity);
         forward::uri(&mut parts, self.target, rewritten.as_deref(), transport)?;
+        forward::frame(&mut parts, &body.size_hint(), !body.is_end_stream());
         if is_tunnel {
             forward::ask_for_websocket(&mut parts.headers);
         }
         parts.extensions.clear();
         record.request_bytes(body.size_hint().lower());
         let timer = || self.worker.clock.timer();
-        let patience = self.conn.activity.patience().body;
-        let (body, progress) = RequestBody::new(body, self.limits.body, timer, patience);
+        let client = &self.conn.activity;
+        let (body, progress) = RequestBody::new(body, self.limits.body, timer, client);
         Ok(Outgoing {
             request: Request::from_parts(parts, body),
             progress,
@@ -263,6 +264,8 @@ impl Call<'_> {
 
 /// Removes from a response what concerned only the endpoint's connection.
 fn clean(response: &mut Response<Incoming>, takes_trailers: bool) {
+    // What the endpoint spoke is between it and us (RFC 9110, section 2.5).
+    *response.version_mut() = Version::HTTP_11;
     let trailers = response.headers().get(TRAILER).cloned();
     forward::strip_hop_by_hop(response.headers_mut());
     if response.status() == StatusCode::NOT_MODIFIED {

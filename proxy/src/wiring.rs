@@ -1,5 +1,7 @@
 //! The whole process, put together from top to bottom.
 
+use std::fmt::Display;
+use std::io::Write;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -105,11 +107,11 @@ pub fn run(options: Options) -> Result<(), Fatal> {
             () = second => {}
         }
     });
-    drop(log);
     if ended.is_finished() {
         ended
             .join()
             .unwrap_or_else(|_| Err(std::io::Error::other("a worker panicked")))?;
+        log.finish();
     }
     Ok(())
 }
@@ -173,7 +175,12 @@ fn bind_all(options: &Options, count: usize) -> Result<Vec<Vec<Socket>>, ListenE
 
 /// People and tests read this line to learn which port was taken.
 pub(crate) fn say_listening(what: &str, address: SocketAddr) {
-    eprintln!("portreeve-proxy: listening {what} {address}");
+    say(format_args!("portreeve-proxy: listening {what} {address}"));
+}
+
+/// Writes a line to standard error; that nobody may be there to read it is no reason to stop.
+pub(crate) fn say(line: impl Display) {
+    let _ = writeln!(std::io::stderr(), "{line}");
 }
 
 /// How many clients there is room for: each may need a connection to an endpoint as well.

@@ -152,6 +152,7 @@ impl Worker {
                 break;
             }
         }
+        self.flush_log();
         Ok(())
     }
 
@@ -160,14 +161,19 @@ impl Worker {
         if self.drain.is_closing() {
             self.clock.wake_all();
         }
-        if let Some(log) = &self.log {
-            self.counters()
-                .log_dropped
-                .fetch_add(log.flush(), Ordering::Relaxed);
-        }
+        self.flush_log();
         if number.is_multiple_of(PRUNE_EVERY) {
             let generation = self.generation();
             self.pool.prune(|address| generation.has_endpoint(address));
+        }
+    }
+
+    fn flush_log(&self) {
+        if let Some(log) = &self.log {
+            let dropped = log.flush();
+            self.counters()
+                .log_dropped
+                .fetch_add(dropped, Ordering::Relaxed);
         }
     }
 }

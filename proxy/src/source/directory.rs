@@ -19,6 +19,7 @@ use super::Sink;
 use super::tree::{self, Stamp};
 use crate::choice::unix_seconds;
 use crate::options::{Options, Profile};
+use crate::wiring::say;
 
 /// How long the directory must be quiet before it is read: editors and tools write in steps.
 const QUIET: Duration = Duration::from_millis(30);
@@ -161,7 +162,7 @@ impl Directory {
     /// Says what is new, once.
     fn say(&mut self, said: BTreeSet<String>) {
         for new in said.difference(&self.said) {
-            eprintln!("{new}");
+            say(new);
         }
         self.said = said;
     }

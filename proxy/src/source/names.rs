@@ -22,6 +22,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
 use super::Sink;
+use crate::wiring::say;
 
 /// The shortest and the longest time that an answer is believed.
 const TTL: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
@@ -80,7 +81,9 @@ impl Resolver {
             if dns.is_none() && !wanted.is_empty() {
                 let made = self.dns();
                 dns = made
-                    .inspect_err(|error| eprintln!("external names cannot be resolved: {error}"))
+                    .inspect_err(|error| {
+                        say(format_args!("external names cannot be resolved: {error}"))
+                    })
                     .ok();
             }
             known.retain(|name, _| wanted.contains(name));

@@ -256,12 +256,10 @@ impl Pool {
     fn take_idle(&self, key: &PoolKey) -> Option<Exclusive> {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         let connections = idle.get_mut(key)?;
-        while let Some(idle) = connections.pop() {
-            if idle.connection.sender.is_ready() {
-                return Some(idle.connection);
-            }
-        }
-        None
+        let last = connections
+            .iter()
+            .rposition(|idle| idle.connection.sender.is_ready())?;
+        Some(connections.swap_remove(last).connection)
     }
 
     async fn dial_exclusive(&self, key: &PoolKey, waits: &Timeouts) -> Result<Exclusive, Error> {
