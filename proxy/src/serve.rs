@@ -56,6 +56,9 @@ pub(crate) async fn plain(worker: Arc<Worker>, mut stream: TcpStream, peer: Sock
         return;
     };
     let is_h2 = first.starts_with(PREFACE);
+    if !is_h2 && is_foreign(&first) {
+        return;
+    }
     activity.reading.arm(worker.patience.idle);
     let conn = Arc::new(Conn::new(peer, local, false, Arc::clone(&activity)));
     let io = ClientIo::new(stream, first, activity, !is_h2);
@@ -105,6 +108,18 @@ async fn first_bytes(stream: &mut TcpStream, activity: &Activity) -> Option<Byte
             return Some(first.freeze());
         }
     }
+}
+
+/// Whether a first line names a protocol that is not HTTP: whoever sent it would not understand
+/// our answer, and takes a closed connection for what it is.
+fn is_foreign(first: &[u8]) -> bool {
+    let line = first
+        .split(|byte| *byte == b'\n')
+        .next()
+        .unwrap_or_default();
+    let is_whole = line.len() < first.len();
+    let protocol = line.split(|byte| *byte == b' ').nth(2);
+    is_whole && protocol.is_some_and(|protocol| !protocol.starts_with(b"HTTP"))
 }
 
 fn poll_read(
@@ -184,4 +199,23 @@ where
         connection.as_mut().poll(cx).map(drop)
     })
     .await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_that_names_another_protocol_is_not_answered() {
+        for (first, expected) in [
+            (&b"GET / HTTP/1.1\r\n"[..], false),
+            (b"GET / HTTP/9.9\r\n", false),
+            (b"GET /\r\n", false), // HTTP/0.9 understands an answer
+            (b"GET / HT", false),  // there is more to come
+            (b"INVALID CONNECTION PREFACE\r\n\r\n", true),
+            (b"\x16\x03\x01 x y\n", true),
+        ] {
+            assert_eq!(is_foreign(first), expected, "{first:?}");
+        }
+    }
 }
