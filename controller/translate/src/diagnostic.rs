@@ -102,7 +102,9 @@ mod tests {
             .hint("shop.example.com");
         assert_eq!(
             diagnostic.to_string(),
-            "shop/web  spec.rules[0].host  HostInvalid\n  \"a b\" is not a host name.\n  Write: shop.example.com"
+            "shop/web  spec.rules[0].host  HostInvalid\n  \
+             \"a b\" is not a host name.\n  \
+             Write: shop.example.com"
         );
         let file = Diagnostic::about_file(Code::ManifestUnreadable, "a.yaml", "It is cut short.");
         assert_eq!(

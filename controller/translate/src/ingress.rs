@@ -5,10 +5,10 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use k8s_openapi::api::networking::v1::{
     HTTPIngressPath, Ingress, IngressBackend, IngressRule, IngressSpec, IngressTLS,
 };
-use k8s_openapi::jiff::Timestamp;
 use portreeve_table::HostPattern;
 
 use crate::annotations::{self, Settings, Verdict};
@@ -33,6 +33,9 @@ pub(crate) struct Claims {
     pub closed: Option<Box<str>>,
     pub rules: Vec<RuleClaim>,
     pub default_backend: Option<PathClaim>,
+    /// Whether it was written without rules, so that its default backend takes what no rule does.
+    /// One whose rules are all wrong takes nothing.
+    pub is_catch_all: bool,
     pub tls: Vec<TlsClaim>,
     /// Whether its certificates are to be ordered from an ACME authority.
     pub wants_certificates: bool,
@@ -126,6 +129,7 @@ pub(crate) fn claims(key: &ObjectKey, ingress: &Ingress, profile: Profile) -> Cl
         closed: None,
         rules: Vec::new(),
         default_backend: None,
+        is_catch_all: false,
         tls: Vec::new(),
         wants_certificates: annotations
             .is_some_and(|all| all.get(TLS_ACME) == Some(&"true".into())),
@@ -142,7 +146,7 @@ pub(crate) fn claims(key: &ObjectKey, ingress: &Ingress, profile: Profile) -> Cl
 
 fn route_count(spec: &IngressSpec) -> usize {
     let rules = spec.rules.iter().flatten();
-    rules.map(|rule| paths_of(rule).len()).sum::<usize>()
+    rules.map(|rule| paths_of(rule).len().max(1)).sum::<usize>()
         + usize::from(spec.default_backend.is_some())
 }
 
@@ -188,7 +192,8 @@ impl Claims {
         });
         let tls = spec.tls.iter().flatten().enumerate();
         self.tls = tls.map(|(at, tls)| findings.tls(at, tls)).collect();
-        if spec.rules.iter().flatten().next().is_none() && spec.default_backend.is_none() {
+        self.is_catch_all = spec.rules.iter().flatten().next().is_none();
+        if self.is_catch_all && self.default_backend.is_none() {
             findings.empty();
         }
         self.diagnostics.append(&mut findings.found);

@@ -8,7 +8,7 @@
 mod decode;
 mod fields;
 
-use k8s_openapi::serde_json::{self, Value};
+use serde_json::Value;
 
 use crate::code::Code;
 use crate::diagnostic::Diagnostic;

@@ -72,13 +72,14 @@ fn global_default<'a>(
     claims: &'a [Claims],
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Option<(&'a Claims, &'a PathClaim)> {
-    let without_rules = claims.iter().filter(|claims| claims.rules.is_empty());
+    let without_rules = claims.iter().filter(|claims| claims.is_catch_all);
     let mut defaults = without_rules.filter_map(|c| Some((c, c.default_backend.as_ref()?)));
     let first = defaults.next()?;
     for (loser, claim) in defaults {
         let winner = &first.0.key;
         let message = format!(
-            "{winner}, which is older, already has the default backend for all hosts; this one is not used."
+            "{winner}, which is older or comes first by name, already has the default backend \
+             for all hosts; this one is not used."
         );
         diagnostics.push(
             Diagnostic::new(Code::DefaultBackendTaken, loser.object(), message)
@@ -278,7 +279,15 @@ impl<'a> Builder<'a, '_> {
             .iter()
             .find_map(|(c, _)| Some((*c, c.default_backend.as_ref()?)));
         let route = match (own.or(global), rules.first()) {
-            (Some((claims, claim)), _) => self.routes_of(claims).build(claim, slash),
+            (Some((claims, claim)), _) => {
+                let mut route = self.routes_of(claims).build(claim, slash);
+                let bare = rules.iter().filter(|(_, rule)| rule.paths.is_empty());
+                // A rule without paths claims the whole host, so what it asks holds for it.
+                for (bare, _) in bare.filter(|(bare, _)| bare.key != claims.key) {
+                    route::restrict(&mut route, bare);
+                }
+                route
+            }
             (None, Some((claims, _))) if self.routes.is_empty() => {
                 route::answer(claims, "/", slash, Action::NotFound)
             }
@@ -303,7 +312,8 @@ fn taken(claims: &Claims, claim: &PathClaim, host: &HostPattern, winner: &Route)
 
 fn implied(claims: &Claims, claim: &PathClaim) -> Diagnostic {
     let message = format!(
-        "{:?} is taken as a regular expression because of rewrite-target, though its type is Prefix.",
+        "{:?} is taken as a regular expression because of rewrite-target, \
+         though its type is Prefix.",
         claim.path
     );
     Diagnostic::new(Code::RegexImplied, claims.object(), message)

@@ -232,7 +232,8 @@ impl Routes<'_> {
             }),
             Err(_) => {
                 let message = format!(
-                    "The default backend is not used: there is no Service {} with a port in the same namespace.",
+                    "The default backend is not used: \
+                     there is no Service {} with a port in the same namespace.",
                     service.name
                 );
                 let hint = "the name of a Service in the same namespace";
@@ -300,7 +301,8 @@ impl Routes<'_> {
         if usize::from(highest) > groups {
             let path = &claim.path;
             let message = format!(
-                "rewrite-target refers to ${highest}, and the groups of {path:?} are {groups}; what is missing is empty."
+                "rewrite-target refers to ${highest}, and the groups of {path:?} are {groups}; \
+                 what is missing is empty."
             );
             let hint = match groups {
                 0 => format!(
@@ -365,6 +367,18 @@ fn port_text(port: &PortRef) -> String {
         PortRef::Name(name) => format!("{name:?}"),
         PortRef::First => "at all".into(),
     }
+}
+
+/// Takes over into `route` what `claims` asks of all its requests, when they are answered by
+/// another Ingress' backend.
+pub(crate) fn restrict(route: &mut Route, claims: &Claims) {
+    let Settings { allow, deny, .. } = &claims.settings;
+    if let Some(reason) = &claims.closed {
+        route.action = unavailable(reason.clone());
+    }
+    route.filters.extend(deny.clone().map(Filter::Deny));
+    route.filters.extend(allow.clone().map(Filter::Allow));
+    route.filters.sort_by_key(Filter::order);
 }
 
 /// The Service ports that a route sends requests to.

@@ -134,3 +134,92 @@ fn names(leaf: &X509Certificate<'_>) -> Vec<HostPattern> {
         .filter_map(|name| HostPattern::parse(name).ok())
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use k8s_openapi::ByteString;
+    use rcgen::{
+        CertificateParams, KeyPair, PKCS_ECDSA_P256_SHA256, PKCS_ED25519, PKCS_RSA_SHA256,
+    };
+    use x509_parser::der_parser::parse_der;
+
+    fn secret(chain: &str, key: &str) -> SecretObject {
+        let data = [(CERTIFICATE, chain), (KEY, key)];
+        let data = data.map(|(name, text)| (name.into(), ByteString(text.into())));
+        SecretObject {
+            data: Some(data.into()),
+            ..SecretObject::default()
+        }
+    }
+
+    fn pem(label: &str, der: Vec<u8>) -> String {
+        let base64 = serde_json::to_value(ByteString(der)).unwrap();
+        format!(
+            "-----BEGIN {label}-----\n{}\n-----END {label}-----\n",
+            base64.as_str().unwrap()
+        )
+    }
+
+    /// What a PKCS #8 key wraps: PKCS #1 for RSA, SEC 1 for elliptic curves.
+    fn unwrapped(key: &KeyPair) -> Vec<u8> {
+        let der = key.serialize_der();
+        let (_, outer) = parse_der(&der).unwrap();
+        outer.as_sequence().unwrap()[2].as_slice().unwrap().to_vec()
+    }
+
+    #[test]
+    fn keys_of_every_kind_are_read() {
+        for (algorithm, label) in [
+            (&PKCS_RSA_SHA256, Some("RSA PRIVATE KEY")),
+            (&PKCS_ECDSA_P256_SHA256, Some("EC PRIVATE KEY")),
+            (&PKCS_ED25519, None),
+        ] {
+            let key = KeyPair::generate_for(algorithm).unwrap();
+            let parameters = CertificateParams::new(["a.example".to_string()]).unwrap();
+            let chain = parameters.self_signed(&key).unwrap().pem();
+            let own = label.map(|label| pem(label, unwrapped(&key)));
+            for key in [Some(key.serialize_pem()), own].into_iter().flatten() {
+                let read = Certificate::read(&secret(&chain, &key));
+                assert!(read.is_ok(), "{label:?}: {:?}", read.err());
+            }
+        }
+    }
+
+    #[test]
+    fn a_key_beside_the_chain_is_not_shown_with_it() {
+        let key = KeyPair::generate().unwrap();
+        let parameters = CertificateParams::new(["a.example".to_string()]).unwrap();
+        let chain = parameters.self_signed(&key).unwrap().pem();
+        let both = format!("{}{chain}# a comment\n{chain}", key.serialize_pem());
+        let read = Certificate::read(&secret(&both, &key.serialize_pem())).unwrap();
+        assert!(!read.chain.contains("KEY"));
+        assert_eq!(read.chain.matches("BEGIN CERTIFICATE").count(), 2);
+    }
+
+    #[test]
+    fn names_are_covered_as_clients_see_it() {
+        let names = ["a.example", "*.b.example"];
+        let certificate = Certificate {
+            chain: "".into(),
+            key: Secret::new(String::new()),
+            covers: names
+                .iter()
+                .map(|name| HostPattern::parse(name).unwrap())
+                .collect(),
+            not_before: 0,
+            not_after: 0,
+        };
+        for (name, expected) in [
+            ("a.example", true),
+            ("x.b.example", true),
+            ("*.b.example", true),
+            ("b.example", false),
+            ("x.y.b.example", false),
+            ("*.a.example", false),
+        ] {
+            let host = HostPattern::parse(name).unwrap();
+            assert_eq!(certificate.covers(&host), expected, "{name}");
+        }
+    }
+}

@@ -23,7 +23,7 @@ pub(crate) fn hosts_with_tls(claims: &[Claims]) -> BTreeSet<&HostPattern> {
     for claims in claims.iter().filter(|claims| !claims.tls.is_empty()) {
         hosts.extend(claims.tls.iter().flat_map(|tls| &tls.hosts));
         hosts.extend(claims.hosts().filter(|host| has_tls(claims, host)));
-        if claims.rules.is_empty() && claims.tls.iter().any(|tls| tls.for_all) {
+        if claims.is_catch_all && claims.tls.iter().any(|tls| tls.for_all) {
             hosts.insert(&HostPattern::Any);
         }
     }
@@ -204,7 +204,8 @@ impl<'a> Certificates<'a> {
                 self.own(claim, key, name, true);
             } else if !claim.tls.for_all {
                 let message = format!(
-                    "The certificate in {key} does not cover {name}, which gets the default certificate."
+                    "The certificate in {key} does not cover {name}, \
+                     which gets the default certificate."
                 );
                 let hint = "a certificate for this name into the Secret";
                 self.diagnostics
@@ -239,7 +240,8 @@ impl<'a> Certificates<'a> {
                 let (theirs, owner) = taken.get();
                 let owner = owner.map(ToString::to_string).unwrap_or_default();
                 let message = format!(
-                    "{name} already has the certificate in {theirs}, by {owner}, which is older; the one in {key} is not served for it."
+                    "{name} already has the certificate in {theirs}, by {owner}, \
+                     which is older or comes first by name; the one in {key} is not served for it."
                 );
                 let hint = format!("secretName: {}", theirs.secret);
                 self.diagnostics

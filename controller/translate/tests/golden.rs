@@ -33,7 +33,9 @@ fn objects(text: &str) -> &str {
 fn expected(objects: &str) -> String {
     let case = support::case(objects);
     let translation = case.translate();
-    let config = support::render::config(&translation.config, case.ingresses > 1);
+    let several = case.ingresses > 1;
+    let config = support::render::config(&translation.config, several)
+        + &support::render::wants(&translation.wants);
     let shown: Vec<_> = translation
         .diagnostics
         .iter()

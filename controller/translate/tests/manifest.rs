@@ -133,7 +133,7 @@ fn an_unknown_field_is_named() {
     let text = INGRESS.replace("spec: {", "spec: {tsl: [{hosts: [a.example]}], ");
     assert_eq!(
         finding(&text),
-        "a.yaml: shop/web  spec.tsl  FieldUnknown\n  A Ingress has no such field; it does nothing.\n  Write: another spelling or indentation, or nothing"
+        "a.yaml: shop/web  spec.tsl  FieldUnknown\n  Ingress objects have no such field; it does nothing.\n  Write: another spelling or indentation, or nothing"
     );
     let (objects, _) = parse(&text);
     assert_eq!(

@@ -189,20 +189,31 @@ fn p18_a_missing_path_type_is_prefix() {
     check(&["\"\" /foo"], &[("/foo/bar", "/foo"), ("/foobar", "")]);
 }
 
-/// Which host's rule takes a request for each name; rules are named after their hosts' numbers.
+/// Checks which pattern answers for each name; the empty pattern is none, `*` the rule without host.
 fn check_hosts(patterns: &[&str], requests: &[(&str, &str)]) {
+    let own: Vec<_> = (0..patterns.len()).map(|n| format!("Exact /{n}")).collect();
+    let rules: Vec<[&str; 1]> = own.iter().map(|rule| [rule.as_str()]).collect();
     let rules: Vec<_> = patterns
         .iter()
-        .map(|pattern| (*pattern, &["Prefix /"][..]))
+        .zip(&rules)
+        .map(|(p, rule)| (*p, &rule[..]))
         .collect();
     let table = hosts(&rules);
     for (name, expected) in requests {
-        let found = table
-            .routes()
-            .find(|(pattern, _)| pattern.to_string() == *expected);
-        let expected = found.map(|(_, route)| &route.route as *const _);
-        let route = matched(&table, &format!("{name}/")).map(|m| m.route as *const _);
-        assert_eq!(route, expected, "{name} with {patterns:?}");
+        let answers = |n: &usize| taken(&table, &format!("{name}/{n}")).is_some();
+        let found: Vec<_> = (0..patterns.len())
+            .filter(answers)
+            .map(|n| patterns[n])
+            .collect();
+        let expected: Vec<_> = Some(*expected)
+            .into_iter()
+            .filter(|e| !e.is_empty())
+            .collect();
+        let found: Vec<_> = found
+            .into_iter()
+            .map(|p| if p.is_empty() { "*" } else { p })
+            .collect();
+        assert_eq!(found, expected, "{name} with {patterns:?}");
     }
 }
 
@@ -232,7 +243,7 @@ fn h3_a_rule_without_host_takes_what_no_other_host_does() {
 #[test]
 fn h4_the_case_and_the_trailing_dot_of_a_host_do_not_matter() {
     // A request's name is brought into this form by the proxy: lower case, no port, no dot.
-    check_hosts(&["FOO.com."], &[("foo.com", "foo.com")]);
+    check_hosts(&["FOO.com."], &[("foo.com", "FOO.com.")]);
 }
 
 #[test]

@@ -233,7 +233,8 @@ pub(super) fn retry_on(text: &str) -> Parsed<RetryConditions> {
                     _ => {
                         return error(
                             format!("holds {word:?}, which is no failure to try again after"),
-                            "error timeout, or also invalid_header, http_502, http_503, http_504, non_idempotent or off",
+                            "error timeout, or also invalid_header, http_502, http_503, http_504, \
+                             non_idempotent or off",
                         );
                     }
                 }

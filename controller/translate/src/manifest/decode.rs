@@ -6,9 +6,9 @@ use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::{Secret, Service};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use k8s_openapi::api::networking::v1::{Ingress, IngressClass};
-use k8s_openapi::serde::Serialize;
-use k8s_openapi::serde::de::DeserializeOwned;
-use k8s_openapi::serde_json::{Map, Value};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
 
 use super::{fields, text};
 use crate::code::Code;
@@ -75,7 +75,8 @@ fn wrong_version(kind: Kind, object: &ObjectRef, value: &Value) -> Option<Diagno
     };
     let moved = match (kind, version) {
         (Kind::Ingress, Some("extensions/v1beta1" | "networking.k8s.io/v1beta1")) => {
-            ", with backends as service: {name: NAME, port: {number: PORT}} and a pathType for each path"
+            ", with backends as service: {name: NAME, port: {number: PORT}} \
+             and a pathType for each path"
         }
         _ => "",
     };
@@ -109,10 +110,8 @@ fn typed<T: DeserializeOwned + Serialize>(
         Ok(typed) => {
             let unknown = fields::unknown(&typed, value);
             let unknown = unknown.into_iter().map(|field| {
-                let message = format!(
-                    "A {} has no such field; it does nothing.",
-                    object.kind.as_str()
-                );
+                let kind = object.kind.as_str();
+                let message = format!("{kind} objects have no such field; it does nothing.");
                 Diagnostic::new(Code::FieldUnknown, object.clone(), message)
                     .hint(fields::instead(&field))
                     .field(field)

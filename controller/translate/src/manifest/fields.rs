@@ -3,9 +3,9 @@
 //! The types of the Kubernetes API neither report unknown fields nor say where a value did not
 //! fit, so both are found from outside, by comparing what goes in with what comes out.
 
-use k8s_openapi::serde::Serialize;
-use k8s_openapi::serde::de::DeserializeOwned;
-use k8s_openapi::serde_json::{self, Value};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 /// How many values are tried in search of the one that does not fit.
 const TRIES: usize = 2000;

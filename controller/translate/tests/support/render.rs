@@ -4,8 +4,18 @@ use portreeve_table::{
     Action, Backend, Config, Filter, Forward, PathMatch, Policy, Redirect, Retry, Route, Stage,
     Timeouts, Upstream,
 };
+use portreeve_translate::CertificateWanted;
 use serde::Serialize;
 use serde_json::{Value, json};
+
+/// The certificates to order, as text.
+pub(crate) fn wants(wants: &[CertificateWanted]) -> String {
+    let each = wants.iter().map(|want| {
+        let wanted = json!({ "names": want.names, "for": want.origin.to_string() });
+        format!("wanted {}: {}\n", want.secret, flow(&wanted))
+    });
+    each.collect()
+}
 
 /// The configuration as text. Origins are shown when there are several Ingresses.
 pub(crate) fn config(config: &Config, with_origin: bool) -> String {
