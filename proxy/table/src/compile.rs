@@ -29,17 +29,20 @@ pub struct Table<R> {
 #[derive(Debug)]
 pub struct CompiledHost<R> {
     source: Shared<Host>,
+    /// The same as it is served; only a host that this version does not understand differs.
+    served: Arc<Host>,
     paths: Paths,
-    routes: Vec<CompiledRoute<R>>,
+    /// What the owner keeps for each route.
+    bound: Box<[R]>,
 }
 
 /// One route with what its owner keeps for it.
-#[derive(Debug)]
-pub struct CompiledRoute<R> {
-    /// The route, in the order of its host.
-    pub route: Route,
+#[derive(Clone, Copy, Debug)]
+pub struct CompiledRoute<'t, R> {
+    /// The route.
+    pub route: &'t Route,
     /// What the owner of the table keeps for it.
-    pub bound: R,
+    pub bound: &'t R,
 }
 
 /// Part of a resource that could not be compiled. The rest of it is served.
@@ -159,67 +162,85 @@ impl<R> Table<R> {
     }
 
     /// Every route with its host, in the order of the hosts.
-    pub fn routes(&self) -> impl Iterator<Item = (&HostPattern, &CompiledRoute<R>)> {
+    pub fn routes(&self) -> impl Iterator<Item = (&HostPattern, CompiledRoute<'_, R>)> {
         let hosts = self.by_pattern.iter();
-        hosts.flat_map(|(pattern, host)| host.routes.iter().map(move |route| (pattern, route)))
+        hosts.flat_map(|(pattern, host)| host.routes().map(move |route| (pattern, route)))
     }
 }
 
 impl<R> CompiledHost<R> {
-    fn new(source: &Shared<Host>, mut bind: impl FnMut(&Route) -> R) -> (Self, Vec<String>) {
-        let routes: Vec<_> = source.routes.iter().map(closed_if_unknown).collect();
-        let (paths, failed) = Paths::new(routes.iter().map(|route| &route.path));
+    fn new(source: &Shared<Host>, bind: impl FnMut(&Route) -> R) -> (Self, Vec<String>) {
+        let served = served(source);
+        let (paths, failed) = Paths::new(served.routes.iter().map(|route| &route.path));
         let describe = |(number, error): (usize, crate::RegexError)| {
-            let route = routes.get(number);
+            let route = served.routes.get(number);
             let origin = route.map(|r| format!("{} {:?}: ", r.origin, r.rule));
             format!("{}{error}", origin.unwrap_or_default())
         };
         let errors = failed.into_iter().map(describe).collect();
-        let bound = |route: Route| CompiledRoute {
-            bound: bind(&route),
-            route,
-        };
         let host = Self {
             source: source.clone(),
+            bound: served.routes.iter().map(bind).collect(),
             paths,
-            routes: routes.into_iter().map(bound).collect(),
+            served,
         };
         (host, errors)
     }
 
+    fn routes(&self) -> impl Iterator<Item = CompiledRoute<'_, R>> {
+        let routes = self.served.routes.iter().zip(&self.bound);
+        routes.map(|(route, bound)| CompiledRoute { route, bound })
+    }
+
     fn find(&self, path: &str, target: &Target<'_>) -> Option<usize> {
         self.paths.find(&matched_form(path), |number| {
-            let route = self.routes.get(number);
-            route.is_some_and(|route| route.route.conditions.hold(target))
+            let route = self.served.routes.get(number);
+            route.is_some_and(|route| route.conditions.hold(target))
         })
     }
 
     fn matched(&self, number: usize) -> Option<Matched<'_, R>> {
-        let compiled = self.routes.get(number)?;
         Some(Matched {
-            route: &compiled.route,
-            bound: &compiled.bound,
+            route: self.served.routes.get(number)?,
+            bound: self.bound.get(number)?,
             regex: self.paths.regex(number),
         })
     }
 }
 
-/// A filter or an action that this version does not know may be a restriction: the route closes.
-fn closed_if_unknown(route: &Route) -> Route {
-    let unknown_filter = route
-        .filters
-        .iter()
-        .any(|f| matches!(f, Filter::Unknown(_)));
-    let mut route = route.clone();
-    if unknown_filter || matches!(route.action, Action::Unknown(_)) {
-        route.filters.clear();
-        route.action = Action::Unavailable {
-            reason: "the configuration asks for what this version does not know; upgrade the proxy"
-                .into(),
-        };
+/// A host as it is served: nearly always as it came, and then not a second time in memory.
+fn served(source: &Shared<Host>) -> Arc<Host> {
+    let as_it_came =
+        |route: &Route| !is_unknown(route) && route.filters.is_sorted_by_key(Filter::order);
+    if source.routes.iter().all(as_it_came) {
+        return Arc::clone(source.arc());
     }
-    route.filters.sort_by_key(Filter::order);
-    route
+    let routes = source.routes.iter().cloned().map(|mut route| {
+        if is_unknown(&route) {
+            close(&mut route);
+        }
+        route.filters.sort_by_key(Filter::order);
+        route
+    });
+    Arc::new(Host {
+        routes: routes.collect(),
+    })
+}
+
+/// Whether a route has a filter or an action that this version does not know.
+fn is_unknown(route: &Route) -> bool {
+    let mut filters = route.filters.iter();
+    filters.any(|filter| matches!(filter, Filter::Unknown(_)))
+        || matches!(route.action, Action::Unknown(_))
+}
+
+/// What is unknown may be a restriction, so the route answers 503.
+fn close(route: &mut Route) {
+    route.filters.clear();
+    route.action = Action::Unavailable {
+        reason: "the configuration asks for what this version does not know; upgrade the proxy"
+            .into(),
+    };
 }
 
 impl Conditions {

@@ -13,14 +13,20 @@ use crate::regex::{CompiledRegex, RegexError};
 use crate::route::PathMatch;
 
 /// An index of path rules; it answers with the rule's number.
+///
+/// Most hosts have one rule, for everything: it has a place of its own and costs no router.
 #[derive(Debug)]
 pub struct Paths {
-    slots: matchit::Router<Slot>,
+    keys: matchit::Router<usize>,
+    /// What the keys lead to.
+    slots: Box<[Slot]>,
+    /// The rules for everything below the root.
+    root: Option<Slot>,
     /// In the order of precedence.
     regexes: Vec<RegexRule>,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct PrefixRule {
     length: usize,
     rule: usize,
@@ -33,8 +39,8 @@ struct RegexRule {
     rule: usize,
 }
 
-/// The rules that stand under one key of the router.
-#[derive(Clone, Debug, Default)]
+/// The rules that stand under one key of the router, or several.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 struct Slot {
     /// Exact rules for just this path.
     exact: Vec<usize>,
@@ -50,6 +56,7 @@ impl Paths {
         rules: impl IntoIterator<Item = &'a PathMatch>,
     ) -> (Self, Vec<(usize, RegexError)>) {
         let mut slots: BTreeMap<String, Slot> = BTreeMap::new();
+        let mut root = None;
         let mut regexes = Vec::new();
         let mut failed = Vec::new();
         let mut prefixes = Vec::new();
@@ -72,25 +79,30 @@ impl Paths {
         prefixes.sort_by_key(|(_, path)| std::cmp::Reverse(path.len()));
         for (number, path) in prefixes {
             let base = path.strip_suffix('/').unwrap_or(path);
+            let rule = PrefixRule {
+                length: path.len(),
+                rule: number,
+            };
+            if base.is_empty() {
+                root.get_or_insert_with(Slot::default).prefix.push(rule);
+                continue;
+            }
             for key in [
                 base.to_string(),
                 format!("{base}/"),
                 format!("{base}/{{*rest}}"),
             ] {
-                if key.is_empty() {
-                    continue; // no request has an empty path
-                }
                 let slot = slots.entry(key).or_default();
-                slot.prefix.push(PrefixRule {
-                    length: path.len(),
-                    rule: number,
-                });
+                slot.prefix.push(rule);
                 slot.base = base.into();
             }
         }
         regexes.sort_by(|(a, ..), (b, ..)| b.len().cmp(&a.len()).then_with(|| b.cmp(a)));
+        let (keys, slots) = router(slots);
         let paths = Self {
-            slots: router(slots),
+            keys,
+            slots,
+            root,
             regexes: regexes
                 .into_iter()
                 .map(|(pattern, rule, regex)| RegexRule {
@@ -112,9 +124,11 @@ impl Paths {
         if let Some(rule) = exact.iter().copied().find(|rule| accepts(*rule)) {
             return Some(rule);
         }
-        if slot.is_some_and(|slot| slot.prefix.is_empty()) {
-            slot = self.shorter(path);
-        }
+        slot = match slot {
+            Some(slot) if slot.prefix.is_empty() => self.shorter(path),
+            // A key would have matched if any rule but the root's did.
+            other => other.or(self.root.as_ref()),
+        };
         let decoded = if self.regexes.is_empty() {
             Cow::Borrowed(&[][..])
         } else {
@@ -146,7 +160,8 @@ impl Paths {
     }
 
     fn slot(&self, path: &str) -> Option<&Slot> {
-        self.slots.at(path).ok().map(|matched| matched.value)
+        let matched = self.keys.at(path).ok()?;
+        self.slots.get(*matched.value)
     }
 
     /// The longest prefix that holds the parent of `path`.
@@ -154,23 +169,28 @@ impl Paths {
         let mut path = path;
         loop {
             let (parent, _) = path.rsplit_once('/')?;
-            path = parent;
-            let slot = self.slot(if path.is_empty() { "/" } else { path });
-            if slot.is_some_and(|slot| !slot.prefix.is_empty()) {
-                return slot;
+            match self.slot(parent) {
+                Some(slot) if slot.prefix.is_empty() => path = parent,
+                other => return other.or(self.root.as_ref()),
             }
         }
     }
 }
 
-/// The keys are distinct and hold no parameter but the last `{*rest}`, so none can conflict.
-fn router(slots: BTreeMap<String, Slot>) -> matchit::Router<Slot> {
+/// The keys of one prefix lead to one slot.
+///
+/// They are distinct and hold no parameter but the last `{*rest}`, so none can conflict.
+fn router(keys: BTreeMap<String, Slot>) -> (matchit::Router<usize>, Box<[Slot]>) {
     let mut router = matchit::Router::new();
-    for (key, slot) in slots {
-        let inserted = router.insert(key, slot);
+    let mut places = BTreeMap::new();
+    for (key, slot) in keys {
+        let next = places.len();
+        let inserted = router.insert(key, *places.entry(slot).or_insert(next));
         debug_assert!(inserted.is_ok(), "{inserted:?}");
     }
-    router
+    let mut slots: Vec<_> = places.into_iter().collect();
+    slots.sort_unstable_by_key(|(_, place)| *place);
+    (router, slots.into_iter().map(|(slot, _)| slot).collect())
 }
 
 #[cfg(test)]
