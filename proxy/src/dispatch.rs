@@ -8,7 +8,7 @@ use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Version};
 use hyper::body::{Body as _, Incoming};
 use portreeve_table::{Backend, Forward, Protocol};
 
-use crate::body::{Body, Progress, RequestBody, Streaming};
+use crate::body::{Body, Streaming};
 use crate::conn::Conn;
 use crate::error::Error;
 use crate::filters::Limits;
@@ -18,6 +18,7 @@ use crate::request::{Incomer, Reply, wants_tunnel};
 use crate::retry::Tries;
 use crate::state::{Generation, Upstream};
 use crate::target::Target;
+use crate::upload::{Progress, RequestBody};
 use crate::upstream::{Answer, Choice, PoolKey, Session, Transport, Visit, set_cookie};
 use crate::worker::Worker;
 use crate::{choice, forward, respond, upgrade};

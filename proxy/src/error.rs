@@ -103,6 +103,16 @@ impl Error {
         }
     }
 
+    /// Whether somebody else may read the request's head, or find its end, in another way.
+    ///
+    /// Then nothing that follows it on its connection can be trusted to be a request.
+    pub(crate) fn is_ambiguous(&self) -> bool {
+        matches!(
+            self,
+            Self::BadRequest(_) | Self::Method | Self::TransferCoding | Self::BodyBroken
+        )
+    }
+
     /// The name under which it is counted (`reason`) and logged.
     pub(crate) fn reason(&self) -> Reason {
         match self {

@@ -3,15 +3,19 @@
 //! Fields that concern only the client's connection go, before ours come: a client can neither
 //! remove nor forge what we say about it (RFC 9110, section 7.6.1).
 
-use http::header::{CONNECTION, COOKIE, EXPECT, HOST, TE, UPGRADE};
+use http::header::{
+    CONNECTION, CONTENT_LENGTH, COOKIE, EXPECT, HOST, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
+};
 use http::request::Parts;
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{HeaderMap, HeaderName, HeaderValue, Uri, Version};
+use http_body::SizeHint;
 use portreeve_table::{Forward, HOP_BY_HOP, PathError, normalize};
 
 use crate::conn::Conn;
 use crate::error::{BadRequest, Error};
 use crate::target::Target;
+use crate::trailers;
 use crate::upstream::Transport;
 
 /// Fields that only a proxy in front of an application may set. They are dropped when a client
@@ -42,9 +46,9 @@ const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Fields that a `Connection` field cannot nominate away, because something depends on them.
-fn is_protected(name: &HeaderName) -> bool {
+pub(crate) fn is_protected(name: &HeaderName) -> bool {
     *name == HOST
-        || *name == http::header::CONTENT_LENGTH
+        || *name == CONTENT_LENGTH
         || *name == http::header::AUTHORIZATION
         || *name == COOKIE
         || *name == REQUEST_ID
@@ -87,6 +91,7 @@ pub(crate) fn headers(
 ) {
     let accepts_trailers = accepts_trailers(&parts.headers);
     let headers = &mut parts.headers;
+    let trailers = headers.remove(TRAILER);
     strip_hop_by_hop(headers);
     headers.remove(EXPECT);
     drop_aliases(headers);
@@ -123,6 +128,9 @@ pub(crate) fn headers(
     if transport.is_multiplexed() && accepts_trailers {
         headers.insert(TE, HeaderValue::from_static("trailers"));
     }
+    if let Some(trailers) = trailers.as_ref().and_then(trailers::announced) {
+        headers.insert(TRAILER, trailers);
+    }
 }
 
 /// The host as the client wrote it.
@@ -149,8 +157,6 @@ pub(crate) fn accepts_trailers(headers: &HeaderMap) -> bool {
 /// `X_Real_IP` is `X-Real-IP` to many applications: names with underscores are dropped, as nginx
 /// drops them, and so are those that only a verified client certificate may set.
 fn drop_aliases(headers: &mut HeaderMap) {
-    let is_alias =
-        |name: &HeaderName| name.as_str().contains('_') || name.as_str().starts_with(CLIENT_CERT);
     if headers.keys().any(is_alias) {
         let aliases: Vec<_> = headers
             .keys()
@@ -161,6 +167,11 @@ fn drop_aliases(headers: &mut HeaderMap) {
             headers.remove(name);
         }
     }
+}
+
+/// Whether a field is one of those.
+pub(crate) fn is_alias(name: &HeaderName) -> bool {
+    name.as_str().contains('_') || name.as_str().starts_with(CLIENT_CERT)
 }
 
 /// HTTP/2 clients may split their cookies; HTTP/1 servers read one field (RFC 9113, section 8.2.3).
@@ -242,6 +253,26 @@ fn absolute(
         Transport::H2c | Transport::Http => Scheme::HTTP,
     });
     Uri::from_parts(parts).map_err(|_| BadRequest::Host.into())
+}
+
+/// Frames a request's body as one reader and no other would (RFC 9112, section 6).
+///
+/// hyper forwards a length as it was written, and takes a GET without one to have no body.
+pub(crate) fn frame(parts: &mut Parts, body: &SizeHint, has_body: bool) {
+    match body.exact() {
+        Some(length) if parts.headers.contains_key(CONTENT_LENGTH) => {
+            parts
+                .headers
+                .insert(CONTENT_LENGTH, HeaderValue::from(length));
+        }
+        None if has_body && parts.version == Version::HTTP_11 => {
+            let chunked = HeaderValue::from_static("chunked");
+            parts.headers.insert(TRANSFER_ENCODING, chunked);
+        }
+        // Trailers come after chunks only.
+        None if has_body => {}
+        _ => drop(parts.headers.remove(TRAILER)),
+    }
 }
 
 /// Whether a request asks to become a WebSocket; every other upgrade is stripped.

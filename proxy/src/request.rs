@@ -61,8 +61,10 @@ pub(crate) async fn handle(
     let (parts, body) = request.into_parts();
     let mut record = Record::start(&worker, &conn, &parts);
     let is_grpc = respond::is_grpc(&parts.headers);
-    let is_h1 = parts.version < Version::HTTP_2;
-    if is_h1 && !body.is_end_stream() {
+    let version = parts.version;
+    let is_h1 = version < Version::HTTP_2;
+    let has_body = is_h1 && !body.is_end_stream();
+    if has_body {
         // Until somebody reads it to its end, closing must wait for what is still coming.
         conn.activity.leave_unread();
     }
@@ -73,11 +75,19 @@ pub(crate) async fn handle(
         upgrade: upgrade.filter(|_| is_h1),
     };
     let answered = serve(&worker, &conn, &generation, incomer, &mut record).await;
+    let mut is_last = false;
     let mut reply = answered.unwrap_or_else(|error| {
         record.failed(&error);
+        is_last = error.is_ambiguous();
         respond::error(&error, is_grpc).into()
     });
-    finish(&worker, &mut reply.response, is_h1);
+    // What is left of a body that nobody wants must not be taken for the next request.
+    is_last |= has_body && reply.streaming.is_none();
+    is_last |= worker.drain.is_leaving();
+    if is_last {
+        close(&mut reply.response, version);
+    }
+    finish(&mut reply.response, version);
     record.status(reply.response.status().as_u16());
     reply.response.body_mut().carry(record, reply.streaming);
     Ok(reply.response)
@@ -201,15 +211,28 @@ fn redirected(
 }
 
 /// What every response gets, whoever made it.
-fn finish(worker: &Worker, response: &mut Response<Body>, is_h1: bool) {
+fn finish(response: &mut Response<Body>, version: Version) {
     let has_server = response.headers().contains_key(SERVER);
     if !has_server && response.extensions_mut().remove::<NoServer>().is_none() {
         response.headers_mut().insert(SERVER, respond::SERVER_NAME);
     }
-    let is_tunnel = response.status() == StatusCode::SWITCHING_PROTOCOLS;
-    if is_h1 && worker.drain.is_leaving() && !is_tunnel {
-        let close = HeaderValue::from_static("close");
-        response.headers_mut().insert(CONNECTION, close);
+    if version == Version::HTTP_10 && response.body().size_hint().exact().is_none() {
+        // Without chunks only the connection's end ends the body.
+        close(response, version);
+    }
+}
+
+/// Ends the client's connection after this response; tunnels and HTTP/2 end in their own ways.
+fn close(response: &mut Response<Body>, version: Version) {
+    match version {
+        _ if response.status() == StatusCode::SWITCHING_PROTOCOLS => {}
+        Version::HTTP_11 => {
+            let close = HeaderValue::from_static("close");
+            response.headers_mut().insert(CONNECTION, close);
+        }
+        // It ends unless we promise to keep it, which hyper does for responses of HTTP/1.1.
+        version if version <= Version::HTTP_10 => *response.version_mut() = version,
+        _ => {}
     }
 }
 

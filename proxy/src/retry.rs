@@ -7,9 +7,9 @@
 use http::{Method, Request};
 use portreeve_table::{Retry, RetryOn};
 
-use crate::body::RequestBody;
 use crate::dispatch::Destination;
 use crate::error::Error;
+use crate::upload::RequestBody;
 use crate::upstream::{Endpoint, Failure, Reuse, Session};
 
 /// The tries of one request.

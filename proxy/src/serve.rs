@@ -118,7 +118,7 @@ fn is_foreign(first: &[u8]) -> bool {
         .next()
         .unwrap_or_default();
     let is_whole = line.len() < first.len();
-    let protocol = line.split(|byte| *byte == b' ').nth(2);
+    let protocol = line.split(|byte| *byte == b' ').skip(2).last();
     is_whole && protocol.is_some_and(|protocol| !protocol.starts_with(b"HTTP"))
 }
 
@@ -210,6 +210,7 @@ mod tests {
         for (first, expected) in [
             (&b"GET / HTTP/1.1\r\n"[..], false),
             (b"GET / HTTP/9.9\r\n", false),
+            (b"GET /a b HTTP/1.1\r\n", false),
             (b"GET /\r\n", false), // HTTP/0.9 understands an answer
             (b"GET / HT", false),  // there is more to come
             (b"INVALID CONNECTION PREFACE\r\n\r\n", true),

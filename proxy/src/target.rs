@@ -8,7 +8,7 @@ use std::borrow::Cow;
 
 use http::header::{EXPECT, HOST, TRANSFER_ENCODING};
 use http::request::Parts;
-use http::{HeaderMap, Method, Uri, Version};
+use http::{HeaderMap, HeaderValue, Method, Uri, Version};
 use portreeve_table::normalize;
 
 use crate::error::{BadRequest, Error};
@@ -66,9 +66,10 @@ impl Target {
 /// Transfer codings other than `chunked` would reach the upstream mislabelled, because hyper only
 /// looks at the last one.
 fn check_framing(parts: &Parts) -> Result<(), Error> {
-    if let Some(coding) = parts.headers.get(TRANSFER_ENCODING)
-        && !coding.as_bytes().eq_ignore_ascii_case(b"chunked")
-    {
+    let mut codings = parts.headers.get_all(TRANSFER_ENCODING).iter();
+    let first = codings.next();
+    let is_chunked = |coding: &HeaderValue| coding.as_bytes().eq_ignore_ascii_case(b"chunked");
+    if first.is_some_and(|first| !is_chunked(first)) || codings.next().is_some() {
         return Err(Error::TransferCoding);
     }
     if let Some(expected) = parts.headers.get(EXPECT)
@@ -86,6 +87,9 @@ fn authority(parts: &Parts) -> Result<(Box<str>, Option<u16>), Error> {
     let authority = match (named, field) {
         (Some(named), Some(field)) if !named.eq_ignore_ascii_case(field) => {
             return Err(BadRequest::TwoHosts.into());
+        }
+        (Some(_), None) if parts.version == Version::HTTP_11 => {
+            return Err(BadRequest::NoHost.into());
         }
         (Some(authority), _) | (None, Some(authority)) => authority,
         (None, None) if parts.version <= Version::HTTP_10 => return Ok(("".into(), None)),
@@ -177,10 +181,13 @@ mod tests {
             read(other),
             Err(Error::BadRequest(BadRequest::TwoHosts))
         ));
-        assert!(matches!(
-            read(Request::get("/")),
-            Err(Error::BadRequest(BadRequest::NoHost))
-        ));
+        for target in ["/", "http://a/"] {
+            let none = read(Request::get(target));
+            let refused = matches!(none, Err(Error::BadRequest(BadRequest::NoHost)));
+            assert!(refused, "{target}");
+        }
+        let modern = read(Request::get("http://a/").version(Version::HTTP_2)).unwrap();
+        assert_eq!(&*modern.host, "a");
         let old = read(Request::get("/").version(Version::HTTP_10)).unwrap();
         assert_eq!(&*old.host, "");
     }

@@ -20,9 +20,9 @@ use portreeve_table::Timeouts;
 use rustc_hash::FxHashMap;
 
 use super::connect::{Connector, Io, Transport};
-use crate::body::{Progress, RequestBody};
 use crate::error::Error;
 use crate::timer::{Clock, Timer};
+use crate::upload::{Progress, RequestBody};
 
 /// How long an HTTP/1 connection may be idle: shorter than common servers keep theirs, so that a
 /// request is rarely written into a connection that is being closed.

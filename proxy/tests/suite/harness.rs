@@ -5,7 +5,7 @@ mod client;
 mod manifests;
 mod proxy;
 
-pub use backend::{Backend, Script};
+pub use backend::{Backend, Record, Script, requests};
 pub use client::{Client, Reply, get};
 pub use manifests::{Ingress, service};
-pub use proxy::{Proxy, Started, wait_until};
+pub use proxy::{Proxy, SOON, Started, wait_until};

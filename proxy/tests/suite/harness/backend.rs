@@ -96,6 +96,21 @@ impl Backend {
         String::from_utf8_lossy(&bytes).into_owned()
     }
 
+    /// How much has come over each connection, for [`Self::since`].
+    pub fn mark(&self) -> Vec<usize> {
+        let records = self.records.lock().unwrap();
+        records.iter().map(|record| record.bytes().len()).collect()
+    }
+
+    /// What came after a mark was made.
+    pub fn since(&self, mark: &[usize]) -> Vec<u8> {
+        let records = self.records.lock().unwrap();
+        let marks = mark.iter().copied().chain(std::iter::repeat(0));
+        let new = records.iter().zip(marks);
+        new.flat_map(|(record, mark)| record.bytes()[mark..].to_vec())
+            .collect()
+    }
+
     /// Waits until what came contains `part`.
     pub fn wait_for(&self, part: &str) {
         wait_until(&format!("{part:?} at the backend"), || {
@@ -111,7 +126,7 @@ fn serve(mut stream: TcpStream, record: &Record, script: &Script) {
 }
 
 /// How many whole requests there are in `bytes`, counting bodies by length or chunks.
-fn requests(bytes: &[u8]) -> usize {
+pub fn requests(bytes: &[u8]) -> usize {
     let mut rest = bytes;
     let mut count = 0;
     while let Some(end) = rest.windows(4).position(|w| w == b"\r\n\r\n") {
@@ -120,18 +135,37 @@ fn requests(bytes: &[u8]) -> usize {
         let length = head
             .lines()
             .find_map(|line| line.strip_prefix("content-length: "));
-        if head.contains("transfer-encoding: chunked") {
-            match rest.windows(5).position(|w| w == b"0\r\n\r\n") {
-                Some(end) => rest = &rest[end + 5..],
-                None => return count,
-            }
-        } else if let Some(length) = length.and_then(|length| length.trim().parse().ok()) {
-            if rest.len() < length {
-                return count;
-            }
-            rest = &rest[length..];
+        let length = match length.and_then(|length| length.trim().parse().ok()) {
+            _ if head.contains("transfer-encoding: chunked") => chunked_length(rest),
+            length => Some(length.unwrap_or(0)),
+        };
+        match length.and_then(|length| rest.get(length..)) {
+            Some(after) => rest = after,
+            None => return count,
         }
         count += 1;
     }
     count
+}
+
+/// How long a chunked body is, with its trailers; `None` when it has not ended.
+fn chunked_length(bytes: &[u8]) -> Option<usize> {
+    let mut at = 0;
+    loop {
+        let line = bytes.get(at..)?.windows(2).position(|w| w == b"\r\n")?;
+        let size = std::str::from_utf8(&bytes[at..at + line]).ok()?;
+        let size = usize::from_str_radix(size, 16).ok()?;
+        at += line + 2;
+        if size == 0 {
+            break;
+        }
+        at += size + 2;
+    }
+    loop {
+        let line = bytes.get(at..)?.windows(2).position(|w| w == b"\r\n")?;
+        at += line + 2;
+        if line == 0 {
+            return Some(at);
+        }
+    }
 }
