@@ -4,8 +4,10 @@ mod backend;
 mod client;
 mod manifests;
 mod proxy;
+mod tls;
 
 pub use backend::{Backend, Record, Script, requests};
 pub use client::{Client, Reply, get};
 pub use manifests::{Ingress, service};
 pub use proxy::{Proxy, SOON, Started, wait_until};
+pub use tls::{Certificate, TlsClient};

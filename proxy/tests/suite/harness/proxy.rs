@@ -78,7 +78,10 @@ impl Proxy {
         for flag in ["--http", "--https", "--admin"] {
             command.args([flag, "127.0.0.1:0"]);
         }
-        command.args(["--workers", "1", "--drain-delay", "0"]);
+        // By the environment, so that a test can say otherwise with a flag.
+        command
+            .env("PORTREEVE_WORKERS", "1")
+            .env("PORTREEVE_DRAIN_DELAY", "0");
         Self { command, dir }
     }
 
