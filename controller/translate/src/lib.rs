@@ -33,7 +33,8 @@ pub use code::{CODES, Code, CodeEntry, Severity, docs as diagnostics_docs};
 pub use diagnostic::Diagnostic;
 pub use object::{Kind, ObjectKey, ObjectRef};
 pub use options::{Options, Profile, ProfileError};
-pub use snapshot::{Content, Object, SecretObject, Snapshot};
+pub use secret::SecretObject;
+pub use snapshot::{Content, Object, Snapshot};
 pub use tls::CertificateWanted;
 
 use ingress::Claims;

@@ -20,8 +20,8 @@ use crate::snapshot::Object;
 pub struct Limits {
     /// The size of the text, in bytes.
     pub bytes: usize,
-    /// What its aliases may expand to, in YAML events.
-    pub alias_events: usize,
+    /// What its aliases may expand to, in bytes.
+    pub alias_bytes: usize,
     /// How deep mappings and lists may stand in each other.
     pub depth: usize,
 }
@@ -30,7 +30,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             bytes: 64 << 20,
-            alias_events: 100_000,
+            alias_bytes: 64 << 20,
             depth: 64,
         }
     }
@@ -56,18 +56,12 @@ pub fn parse(
             "It has {has} bytes, and {may} are allowed; split it into several files."
         )));
     }
-    let documents = match file.ends_with(".json") {
-        true => json(text),
-        false => yaml(text, limits),
+    let (language, documents) = match file.ends_with(".json") {
+        true => ("JSON", json(text)),
+        false => ("YAML", yaml(text, limits)),
     };
-    let documents = documents.map_err(|error| {
-        let what = if file.ends_with(".json") {
-            "JSON"
-        } else {
-            "YAML"
-        };
-        unreadable(format!("It is not {what}, or cut short: {error}."))
-    })?;
+    let documents = documents
+        .map_err(|error| unreadable(format!("It is not {language}, or cut short: {error}.")))?;
     let mut reader = Reader::new(file);
     for (number, document) in (1..).zip(documents) {
         reader.document(number, document);
@@ -83,26 +77,27 @@ fn json(text: &str) -> Result<Vec<Value>, String> {
 
 fn yaml(text: &str, limits: &Limits) -> Result<Vec<Value>, String> {
     // A document without aliases has no more events than bytes, so only aliases need bounds of
-    // their own; the rest is bounded by the size of the text.
+    // their own; the rest is bounded by the size of the text. An event that an alias repeats is
+    // no larger than the text either.
     let bytes = text.len() + 16;
+    let alias_events = limits.alias_bytes / bytes;
     let options = serde_saphyr::options! {
         budget: serde_saphyr::budget! {
             max_depth: limits.depth,
             max_documents: bytes,
-            max_events: bytes * 2 + limits.alias_events,
-            max_nodes: bytes + limits.alias_events,
+            max_events: bytes * 2 + alias_events,
+            max_nodes: bytes + alias_events,
             max_total_scalar_bytes: bytes,
-            max_aliases: 10_000,
-            max_anchors: 10_000,
-            max_recorded_anchor_events: limits.alias_events,
+            max_recorded_anchor_events: bytes * 2,
         },
         alias_limits: serde_saphyr::alias_limits! {
-            max_total_replayed_events: limits.alias_events,
+            max_total_replayed_events: alias_events,
             max_replay_stack_depth: 16,
         },
         with_snippet: false,
     };
-    serde_saphyr::from_multiple_with_options(text, options).map_err(|error| error.to_string())
+    serde_saphyr::from_multiple_with_options(text, options)
+        .map_err(|error| error.render_with_formatter(&serde_saphyr::UserMessageFormatter))
 }
 
 /// Collects what the documents of one file hold.

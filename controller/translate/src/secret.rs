@@ -2,7 +2,10 @@
 //!
 //! Messages name what is wrong and never show what is in the Secret.
 
-use k8s_openapi::api::core::v1::Secret as SecretObject;
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+
+use k8s_openapi::api::core::v1::Secret as KubeSecret;
 use portreeve_table::{HostPattern, Secret};
 use rustls::InconsistentKeys;
 use rustls::crypto::aws_lc_rs::sign::any_supported_type;
@@ -11,6 +14,46 @@ use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{FromDer, X509Certificate};
+
+use crate::object::ObjectKey;
+
+/// A Secret that does not show its data, and is read as a certificate only once however many
+/// snapshots hold it: checking a key costs more than all else about an Ingress.
+#[derive(Clone)]
+pub struct SecretObject(Arc<Shared>);
+
+struct Shared {
+    secret: Arc<KubeSecret>,
+    certificate: OnceLock<Result<Arc<Certificate>, SecretError>>,
+}
+
+impl SecretObject {
+    /// Wraps a Secret.
+    pub fn new(secret: Arc<KubeSecret>) -> Self {
+        let certificate = OnceLock::new();
+        Self(Arc::new(Shared {
+            secret,
+            certificate,
+        }))
+    }
+
+    /// The Secret itself, data and all.
+    pub fn secret(&self) -> &KubeSecret {
+        &self.0.secret
+    }
+
+    pub(crate) fn certificate(&self) -> Result<Arc<Certificate>, SecretError> {
+        let read = || Certificate::read(&self.0.secret).map(Arc::new);
+        self.0.certificate.get_or_init(read).clone()
+    }
+}
+
+impl fmt::Debug for SecretObject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let key = ObjectKey::of(&self.0.secret.metadata);
+        write!(f, "Secret({key}, [redacted])")
+    }
+}
 
 /// A certificate that can be served.
 #[derive(Clone, Debug)]
@@ -49,7 +92,7 @@ const KEY: &str = "tls.key";
 
 impl Certificate {
     /// Reads a Secret of type `kubernetes.io/tls`. The key may be PKCS #1, PKCS #8 or SEC 1.
-    pub(crate) fn read(secret: &SecretObject) -> Result<Self, SecretError> {
+    pub(crate) fn read(secret: &KubeSecret) -> Result<Self, SecretError> {
         let chain = field(secret, CERTIFICATE)?;
         let key = field(secret, KEY)?;
         let certificates: Result<Vec<_>, _> =
@@ -82,7 +125,7 @@ impl Certificate {
     }
 }
 
-fn field<'s>(secret: &'s SecretObject, name: &'static str) -> Result<&'s str, SecretError> {
+fn field<'s>(secret: &'s KubeSecret, name: &'static str) -> Result<&'s str, SecretError> {
     let data = secret.data.as_ref().and_then(|data| data.get(name));
     let bytes = &data
         .filter(|bytes| !bytes.0.is_empty())
@@ -144,12 +187,12 @@ mod tests {
     };
     use x509_parser::der_parser::parse_der;
 
-    fn secret(chain: &str, key: &str) -> SecretObject {
+    fn secret(chain: &str, key: &str) -> KubeSecret {
         let data = [(CERTIFICATE, chain), (KEY, key)];
         let data = data.map(|(name, text)| (name.into(), ByteString(text.into())));
-        SecretObject {
+        KubeSecret {
             data: Some(data.into()),
-            ..SecretObject::default()
+            ..KubeSecret::default()
         }
     }
 

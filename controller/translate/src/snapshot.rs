@@ -12,6 +12,7 @@ use k8s_openapi::api::networking::v1::{Ingress, IngressClass};
 use crate::code::Code;
 use crate::diagnostic::Diagnostic;
 use crate::object::{Kind, ObjectKey, ObjectRef};
+use crate::secret::SecretObject;
 
 /// The label that says which Service a slice belongs to (discovery/v1 `LabelServiceName`).
 const SERVICE_NAME: &str = "kubernetes.io/service-name";
@@ -36,19 +37,8 @@ pub enum Content {
     Service(Arc<Service>),
     /// Addresses.
     EndpointSlice(Arc<EndpointSlice>),
-    /// Certificates. `Debug` would show their keys: print the reference instead.
+    /// Certificates.
     Secret(SecretObject),
-}
-
-/// A Secret that does not show its data.
-#[derive(Clone)]
-pub struct SecretObject(pub Arc<Secret>);
-
-impl std::fmt::Debug for SecretObject {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let key = ObjectKey::of(&self.0.metadata);
-        write!(f, "Secret({key}, [redacted])")
-    }
 }
 
 impl Object {
@@ -63,7 +53,7 @@ impl Object {
             },
             Content::Service(o) => ObjectKey::of(&o.metadata).reference(Kind::Service),
             Content::EndpointSlice(o) => ObjectKey::of(&o.metadata).reference(Kind::EndpointSlice),
-            Content::Secret(o) => ObjectKey::of(&o.0.metadata).reference(Kind::Secret),
+            Content::Secret(o) => ObjectKey::of(&o.secret().metadata).reference(Kind::Secret),
         }
     }
 }
@@ -83,7 +73,7 @@ impl From<Secret> for Object {
     fn from(secret: Secret) -> Self {
         Self {
             source: None,
-            content: Content::Secret(SecretObject(Arc::new(secret))),
+            content: Content::Secret(SecretObject::new(Arc::new(secret))),
         }
     }
 }
@@ -179,9 +169,9 @@ impl Snapshot {
     }
 
     /// `None` when Secrets are unknown, `Some(None)` when this one is missing.
-    pub(crate) fn secret(&self, key: &ObjectKey) -> Option<Option<&Secret>> {
+    pub(crate) fn secret(&self, key: &ObjectKey) -> Option<Option<&SecretObject>> {
         let known = !self.secrets_unknown;
-        known.then(|| self.secrets.get(key).map(|secret| &*secret.0))
+        known.then(|| self.secrets.get(key))
     }
 
     /// Says in each diagnostic which file its object came from.

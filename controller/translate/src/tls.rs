@@ -4,7 +4,7 @@
 //! default certificate, and the Secret is taken up the moment it can be.
 
 use std::collections::btree_map::Entry;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use portreeve_table::{Cert, CertKey, HostPattern, Origin, Shared};
@@ -14,7 +14,7 @@ use crate::diagnostic::Diagnostic;
 use crate::ingress::{Claims, TlsClaim};
 use crate::object::{Kind, ObjectKey};
 use crate::options::Options;
-use crate::secret::{Certificate, SecretError};
+use crate::secret::{Certificate, SecretError, SecretObject};
 use crate::snapshot::Snapshot;
 
 /// The hosts for which some Ingress wants TLS, with or without a usable Secret.
@@ -113,8 +113,6 @@ fn fix(error: SecretError) -> &'static str {
 pub(crate) struct Certificates<'a> {
     snapshot: &'a Snapshot,
     options: &'a Options,
-    /// Each Secret is read once; `None` when Secrets are unknown.
-    read: HashMap<CertKey, Option<Result<Arc<Certificate>, SecretError>>>,
     owners: BTreeMap<HostPattern, (CertKey, Option<&'a ObjectKey>)>,
     wants: Vec<CertificateWanted>,
     diagnostics: Vec<Diagnostic>,
@@ -132,7 +130,6 @@ impl<'a> Certificates<'a> {
         let mut certificates = Self {
             snapshot,
             options,
-            read: HashMap::new(),
             owners: BTreeMap::new(),
             wants: Vec::new(),
             diagnostics: Vec::new(),
@@ -175,19 +172,15 @@ impl<'a> Certificates<'a> {
         }
     }
 
-    fn read(&mut self, key: &CertKey) -> Option<Result<Arc<Certificate>, SecretError>> {
-        if let Some(known) = self.read.get(key) {
-            return known.clone();
-        }
-        let secret = self
-            .snapshot
-            .secret(&ObjectKey::new(&key.namespace, &key.secret));
-        let read = secret.map(|secret| {
-            let secret = secret.ok_or(SecretError::Missing)?;
-            Certificate::read(secret).map(Arc::new)
-        });
-        self.read.insert(key.clone(), read.clone());
-        read
+    /// The certificate in a Secret; `None` when Secrets are unknown.
+    fn read(&self, key: &CertKey) -> Option<Result<Arc<Certificate>, SecretError>> {
+        let secret = ObjectKey::new(&key.namespace, &key.secret);
+        let secret = self.snapshot.secret(&secret)?;
+        Some(
+            secret
+                .ok_or(SecretError::Missing)
+                .and_then(SecretObject::certificate),
+        )
     }
 
     fn serve(
@@ -272,14 +265,13 @@ impl<'a> Certificates<'a> {
         }
     }
 
-    pub(crate) fn finish(self) -> Served {
+    pub(crate) fn finish(mut self) -> Served {
         let mut names: BTreeMap<CertKey, Vec<HostPattern>> = BTreeMap::new();
-        for (name, (key, _)) in self.owners {
+        for (name, (key, _)) in std::mem::take(&mut self.owners) {
             names.entry(key).or_default().push(name);
         }
-        let read = self.read;
         let certs = names.into_iter().filter_map(|(key, names)| {
-            let certificate = read.get(&key)?.as_ref()?.as_ref().ok()?;
+            let certificate = self.read(&key)?.ok()?;
             let cert = Cert {
                 names,
                 chain: certificate.chain.clone(),

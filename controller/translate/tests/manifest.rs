@@ -116,10 +116,22 @@ fn a_text_may_not_be_larger_than_it_looks() {
         bomb += &format!("a{n}: &a{n} [{aliases}]\n");
     }
     let deep = "[".repeat(10_000);
-    for text in [bomb, deep] {
+    let long = format!(
+        "a: &a {}\nb: [{}]\n",
+        "x".repeat(1 << 20),
+        vec!["*a"; 1000].join(", ")
+    );
+    for text in [bomb, deep, long] {
         let error = manifest::parse("a.yaml", &text, &Limits::default()).unwrap_err();
         assert_eq!(error.code, Code::ManifestUnreadable);
     }
+}
+
+#[test]
+fn a_few_aliases_are_read() {
+    let service =
+        "apiVersion: v1\nkind: Service\nmetadata: {name: a, labels: &l {a: b}, annotations: *l}\n";
+    assert_eq!(names(&parse(service).0), ["Service default/a"]);
 }
 
 #[test]
@@ -287,7 +299,7 @@ fn string_data_becomes_data_and_wins() {
     let Content::Secret(secret) = &objects[0].content else {
         panic!()
     };
-    let data = secret.0.data.as_ref().unwrap();
+    let data = secret.secret().data.as_ref().unwrap();
     assert_eq!((&*data["x"].0, &*data["y"].0), (&b"new"[..], &b"old"[..]));
 }
 

@@ -14,7 +14,8 @@ use super::{fields, text};
 use crate::code::Code;
 use crate::diagnostic::Diagnostic;
 use crate::object::{Kind, ObjectKey, ObjectRef};
-use crate::snapshot::{Content, SecretObject};
+use crate::secret::SecretObject;
+use crate::snapshot::Content;
 
 /// The groups in which a kind of ours has had other versions.
 const OUR_GROUPS: [&str; 3] = ["networking.k8s.io", "extensions", "discovery.k8s.io"];
@@ -60,7 +61,7 @@ pub(super) fn object(
             Content::EndpointSlice(Arc::new(o))
         }),
         Kind::Secret => typed(object, &value, |o: Secret| {
-            Content::Secret(SecretObject(Arc::new(with_string_data(o))))
+            Content::Secret(SecretObject::new(Arc::new(with_string_data(o))))
         }),
     }
 }
