@@ -8,10 +8,12 @@
 #![forbid(unsafe_code)]
 
 pub mod annotations;
+mod backend;
 mod class;
 mod code;
 mod diagnostic;
 mod endpoint;
+mod host;
 mod ingress;
 pub mod manifest;
 mod merge;

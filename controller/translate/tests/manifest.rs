@@ -245,6 +245,18 @@ fn a_value_of_another_type_is_named_by_its_field() {
 }
 
 #[test]
+fn a_wrong_value_among_thousands_is_found_at_once() {
+    let endpoint = |n: usize| format!("{{addresses: [10.0.{}.{}]}}", n / 256, n % 256);
+    let mut endpoints: Vec<_> = (0..5000).map(endpoint).collect();
+    endpoints[3210] = "{addresses: [{}]}".into();
+    let (_, found) = parse(&format!(
+        "apiVersion: discovery.k8s.io/v1\nkind: EndpointSlice\nmetadata: {{name: a}}\naddressType: IPv4\nendpoints: [{}]",
+        endpoints.join(", ")
+    ));
+    assert_eq!(found[0].field, "endpoints[3210].addresses[0]");
+}
+
+#[test]
 fn one_bad_document_harms_no_other() {
     let (objects, found) = parse(&format!(
         "{}---\n{INGRESS}",

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::table::{ANNOTATIONS, Annotation, Consequence, Effect, Refusal};
+use super::table::{ANNOTATIONS, Annotation, Consequence, Effect, OnError, Refusal};
 use super::{NGINX_PREFIX, OWN_PREFIX};
 
 /// The text of `docs/annotations.md`.
@@ -16,6 +16,9 @@ pub fn docs() -> String {
          Booleans are `true` and `false`, also as `1`, `t`, `T`, `TRUE`, `True` and `0`, `f`, `F`, `FALSE`, `False`.\n\
          A bad value either keeps the default, with a warning, or closes the routes of its Ingress, which then answer 503; each annotation says which.\n\
          An annotation that is not offered says what happens to an Ingress that has it.\n\n\
+         In the nginx profile, which is that of classes whose controller is `k8s.io/ingress-nginx`, an Ingress is read by ingress-nginx's letter.\n\
+         One expression or rewrite then makes an expression of every path of its host, the `Server` field of responses is removed, and `/foo` is redirected to an Exact `/foo/`.\n\
+         In the standard profile it is read by the Ingress API's letter.\n\n\
          `{OWN_PREFIX}weight` is the one annotation of EndpointSlices: a number from 0 to 65535 that weighs all endpoints of the slice against those of other slices; without it the weight is 1.\n",
     );
     for group in ANNOTATIONS {
@@ -49,20 +52,17 @@ fn describe(text: &mut String, annotation: &Annotation) {
     let _ = write!(
         text,
         "\n- Example: `{name}: {example:?}`\n- {}\n",
-        fate(effect)
+        fate(effect, default)
     );
 }
 
-fn fate(effect: &Effect) -> String {
+fn fate(effect: &Effect, default: &str) -> String {
     match effect {
-        Effect::Set {
-            on_error: super::OnError::Ignore,
-            ..
-        } => "A bad value keeps the default.".into(),
-        Effect::Set {
-            on_error: super::OnError::Refuse,
-            ..
-        } => "A bad value closes the routes.".into(),
+        Effect::Set { on_error, .. } => match on_error {
+            OnError::Refuse => "A bad value closes the routes.".into(),
+            OnError::Ignore if default.is_empty() => "A bad value counts as none.".into(),
+            OnError::Ignore => "A bad value keeps the default.".into(),
+        },
         Effect::Hint => "Accepted; there is nothing to do.".into(),
         Effect::Refused(Refusal {
             why,

@@ -7,9 +7,6 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-/// How many values are tried in search of the one that does not fit.
-const TRIES: usize = 2000;
-
 /// The fields of `value` that did not make it into `typed`.
 pub(super) fn unknown<T: Serialize>(typed: &T, value: &Value) -> Vec<String> {
     let mut found = Vec::new();
@@ -53,45 +50,62 @@ pub(super) fn instead(field: &str) -> &'static str {
 /// The field whose value made decoding fail with `error`.
 ///
 /// Decoding stops at the first value that does not fit. A value of a wrong type that is put
-/// behind it changes nothing; put before it or in its place, it changes the error. So the field
-/// is the last one in which a wrong value changes the error.
+/// behind it changes nothing; put before it, around it or in its place, it changes the error. So
+/// on each level the culprit is, or is in, the last part in which a wrong value changes the error.
 pub(super) fn culprit<T: DeserializeOwned>(value: &Value, error: &str) -> Option<String> {
-    let mut places = Vec::new();
-    collect(value, &mut Path::default(), &mut places);
-    let mut trial = value.clone();
-    places.into_iter().rev().take(TRIES).find_map(|path| {
-        let place = path.find(&mut trial)?;
-        let wrong = match place {
-            Value::Array(_) => Value::Bool(true),
-            _ => Value::Array(Vec::new()),
-        };
-        let right = std::mem::replace(place, wrong);
-        let changed = T::deserialize(&trial).err().map(|e| e.to_string());
-        *path.find(&mut trial)? = right;
-        (changed.as_deref() != Some(error)).then(|| path.to_string())
-    })
+    let mut search = Search {
+        trial: value.clone(),
+        error,
+        fails: |trial| T::deserialize(trial).err().map(|error| error.to_string()),
+    };
+    let mut path = Path::default();
+    while let Some(step) = search.last_that_matters(&mut path) {
+        path.0.push(step);
+    }
+    (!path.0.is_empty()).then(|| path.to_string())
 }
 
-/// Every place in a value, in the order in which they are decoded: a field before its parts.
-fn collect(value: &Value, path: &mut Path, places: &mut Vec<Path>) {
-    let mut each = |step: Step, value: &Value| {
-        path.0.push(step);
-        places.push(path.clone());
-        collect(value, path, places);
+struct Search<'a> {
+    trial: Value,
+    error: &'a str,
+    fails: fn(&Value) -> Option<String>,
+}
+
+impl Search<'_> {
+    fn last_that_matters(&mut self, path: &mut Path) -> Option<Step> {
+        match path.find(&mut self.trial)? {
+            Value::Object(fields) => {
+                let keys: Vec<_> = fields.keys().cloned().map(Step::Key).collect();
+                let mut keys = keys.into_iter().rev();
+                keys.find(|step| self.matters(path, step))
+            }
+            Value::Array(items) => {
+                let places: Vec<_> = (0..items.len()).map(Step::Place).collect();
+                // The items are all of one type, so each one before the culprit matters.
+                let matter = places.partition_point(|step| self.matters(path, step));
+                matter.checked_sub(1).map(Step::Place)
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether a wrong value in this place changes the error.
+    fn matters(&mut self, path: &mut Path, step: &Step) -> bool {
+        path.0.push(step.clone());
+        let mut changed = false;
+        if let Some(place) = path.find(&mut self.trial) {
+            let wrong = match place {
+                Value::Array(_) => Value::Bool(true),
+                _ => Value::Array(Vec::new()),
+            };
+            let right = std::mem::replace(place, wrong);
+            changed = (self.fails)(&self.trial).as_deref() != Some(self.error);
+            if let Some(place) = path.find(&mut self.trial) {
+                *place = right;
+            }
+        }
         path.0.pop();
-    };
-    match value {
-        Value::Object(fields) => {
-            for (key, value) in fields {
-                each(Step::Key(key.clone()), value);
-            }
-        }
-        Value::Array(items) => {
-            for (place, item) in items.iter().enumerate() {
-                each(Step::Place(place), item);
-            }
-        }
-        _ => {}
+        changed
     }
 }
 

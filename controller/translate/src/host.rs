@@ -1,0 +1,252 @@
+//! One host: who owns which of its paths.
+//!
+//! Rules come sorted, the oldest Ingress' first, and the first of two equal claims wins.
+
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+
+use portreeve_table::{Action, HostPattern, Location, NormalPath, PathMatch, Route};
+
+use crate::code::Code;
+use crate::diagnostic::Diagnostic;
+use crate::ingress::{Claims, PathClaim, PathType, RuleClaim};
+use crate::options::Profile;
+use crate::path::{self, Unmatched};
+use crate::route::{self, Routes};
+use crate::snapshot::Snapshot;
+
+/// The place of a route among those of its host: exact paths, then the longer ones. Two routes
+/// in one place claim the same.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Rank {
+    kind: u8,
+    length: Reverse<usize>,
+    is_regex: bool,
+    text: Box<str>,
+    ignore_case: bool,
+}
+
+impl Rank {
+    fn of(path: &PathMatch) -> Self {
+        let (kind, text, ignore_case) = match path {
+            PathMatch::Exact(path) => (0, path.as_str(), false),
+            PathMatch::Prefix(path) => (1, path.as_str(), false),
+            PathMatch::Regex(regex) => (1, &*regex.pattern, regex.ignore_case),
+        };
+        Self {
+            kind,
+            length: Reverse(text.len()),
+            is_regex: matches!(path, PathMatch::Regex(_)),
+            text: text.into(),
+            ignore_case,
+        }
+    }
+}
+
+/// A rule for a host, with the claims of its Ingress.
+pub(crate) type HostClaim<'a> = (&'a Claims, &'a RuleClaim);
+
+/// The routes of one host.
+pub(crate) struct HostRoutes<'a, 'd> {
+    pub snapshot: &'a Snapshot,
+    pub pattern: &'a HostPattern,
+    /// Whether some Ingress wants TLS for it.
+    pub has_tls: bool,
+    /// Whether ingress-nginx would take its every path as an expression.
+    pub nginx_regex: bool,
+    pub routes: BTreeMap<Rank, Route>,
+    pub diagnostics: &'d mut Vec<Diagnostic>,
+}
+
+impl<'a> HostRoutes<'a, '_> {
+    /// Adds all that is claimed; rules come sorted, the oldest Ingress' first.
+    pub(crate) fn add(
+        &mut self,
+        rules: &[HostClaim<'a>],
+        global_default: Option<(&'a Claims, &'a PathClaim)>,
+    ) {
+        let mut closed = Vec::new();
+        for (claims, rule) in rules {
+            self.add_app_root(claims);
+            for path in &rule.paths {
+                closed.extend(self.add_path(claims, path));
+            }
+        }
+        // A route that could not be read closes what it would have taken, but takes nothing from
+        // those that could be.
+        for route in closed {
+            self.routes.entry(Rank::of(&route.path)).or_insert(route);
+        }
+        self.add_slash_redirects(rules);
+        self.add_default(rules, global_default);
+    }
+
+    fn add_app_root(&mut self, claims: &Claims) {
+        let (Some(root), Ok(slash)) = (&claims.settings.app_root, "/".parse()) else {
+            return;
+        };
+        if claims.closed.is_some() {
+            return;
+        }
+        let to = route::redirect(302, Location::Path(root.clone()));
+        let route = route::answer(claims, "/", PathMatch::Exact(slash), to);
+        match self.routes.entry(Rank::of(&route.path)) {
+            Entry::Vacant(free) => drop(free.insert(route)),
+            Entry::Occupied(taken) if taken.get().origin == route.origin => {}
+            Entry::Occupied(winner) => {
+                let field = claims.annotation_field("app-root");
+                let found = taken(claims, "/", self.pattern, winner.get());
+                self.diagnostics.push(found.field(field));
+            }
+        }
+    }
+
+    /// Adds a path; gives back the route that answers 503 in its place when it cannot be matched.
+    fn add_path(&mut self, claims: &'a Claims, claim: &PathClaim) -> Option<Route> {
+        let reading = match path::read(claims, claim, self.nginx_regex) {
+            Ok(reading) => reading,
+            Err(error) => return self.unmatched(claims, claim, error),
+        };
+        let rank = Rank::of(&reading.path);
+        if let Some(winner) = self.routes.get(&rank) {
+            let found = taken(claims, &claim.path, self.pattern, winner);
+            self.diagnostics.push(found.field(claim.place.path_field()));
+            return None;
+        }
+        if reading.implied {
+            self.diagnostics.push(implied(claims, claim));
+        }
+        let route = self.routes_of(claims).build(claim, reading.path);
+        self.routes.insert(rank, route);
+        None
+    }
+
+    fn routes_of<'s>(&'s mut self, claims: &'s Claims) -> Routes<'s> {
+        Routes {
+            snapshot: self.snapshot,
+            claims,
+            host_has_tls: self.has_tls,
+            diagnostics: self.diagnostics,
+        }
+    }
+
+    fn unmatched(&mut self, claims: &Claims, claim: &PathClaim, error: Unmatched) -> Option<Route> {
+        let rule = &claim.path;
+        let (code, message, hint, closed) = match error {
+            Unmatched::Path(error) => {
+                let message = format!("{rule:?} cannot be a path: {error}; it is not served.");
+                (Code::PathInvalid, message, "a path such as /shop", None)
+            }
+            Unmatched::Regex(error, before) => {
+                let effect = match &before {
+                    Some(path) => format!("requests below {} answer 503", path.as_str()),
+                    None => "it is not served".into(),
+                };
+                let message = format!("{rule:?} is not an expression: {error}; {effect}.");
+                (
+                    Code::RegexInvalid,
+                    message,
+                    "an expression such as /shop/(.*)",
+                    before,
+                )
+            }
+        };
+        let found = Diagnostic::new(code, claims.object(), message);
+        self.diagnostics
+            .push(found.field(claim.place.path_field()).hint(hint));
+        closed.map(|path| {
+            let reason = format!("the expression {rule:?} does not compile");
+            let action = Action::Unavailable {
+                reason: reason.into(),
+            };
+            route::answer(claims, rule, PathMatch::Prefix(path), action)
+        })
+    }
+
+    /// nginx redirects `/foo` to `/foo/` where only the latter is known.
+    fn add_slash_redirects(&mut self, rules: &[HostClaim<'a>]) {
+        let nginx = rules
+            .iter()
+            .filter(|(claims, _)| claims.profile == Profile::Nginx);
+        for (claims, rule) in nginx.filter(|_| !self.nginx_regex) {
+            let exact = rule
+                .paths
+                .iter()
+                .filter(|path| path.path_type == PathType::Exact);
+            for path in exact.filter_map(|claim| claim.path.parse::<NormalPath>().ok()) {
+                let short = path.as_str().strip_suffix('/').unwrap_or_default();
+                let Ok(short) = short.parse::<NormalPath>() else {
+                    continue;
+                };
+                let around = [short.clone(), path.clone()].map(PathMatch::Prefix);
+                if !around
+                    .iter()
+                    .any(|prefix| self.routes.contains_key(&Rank::of(prefix)))
+                {
+                    let to = route::redirect(301, Location::WithTrailingSlash);
+                    let route = route::answer(claims, path.as_str(), PathMatch::Exact(short), to);
+                    self.routes.entry(Rank::of(&route.path)).or_insert(route);
+                }
+            }
+        }
+    }
+
+    /// Sends what no rule of the host takes to its own Ingress' default backend, or to everyone's.
+    fn add_default(
+        &mut self,
+        rules: &[HostClaim<'a>],
+        global: Option<(&'a Claims, &'a PathClaim)>,
+    ) {
+        let Ok(slash) = "/".parse::<NormalPath>() else {
+            return;
+        };
+        let slash = PathMatch::Prefix(slash);
+        let takes_all = |rank: &Rank| rank.kind == 1 && *rank.text == *"/";
+        if self.routes.keys().any(takes_all) {
+            return;
+        }
+        let mut defaults = rules
+            .iter()
+            .filter_map(|(c, _)| Some((*c, c.default_backend.as_ref()?)));
+        let own = defaults.next();
+        let route = match (own.or(global), rules.first()) {
+            (Some((claims, claim)), _) => {
+                let mut route = self.routes_of(claims).build(claim, slash);
+                let bare = rules.iter().filter(|(_, rule)| rule.paths.is_empty());
+                // A rule without paths claims the whole host, so what it asks holds for it.
+                for (bare, _) in bare.filter(|(bare, _)| bare.key != claims.key) {
+                    route::restrict(&mut route, bare);
+                }
+                route
+            }
+            (None, Some((claims, _))) if self.routes.is_empty() => {
+                route::answer(claims, "/", slash, Action::NotFound)
+            }
+            _ => return,
+        };
+        self.routes.insert(Rank::of(&route.path), route);
+    }
+}
+
+fn taken(claims: &Claims, path: &str, host: &HostPattern, winner: &Route) -> Diagnostic {
+    let owner = &winner.origin;
+    let who = match *owner == claims.key.origin() {
+        true => "this Ingress itself, further up".to_string(),
+        false => format!("{owner}, which is older or comes first by name"),
+    };
+    let message = format!("{path:?} on {host} is already taken by {who}; this one is not served.");
+    let found = Diagnostic::new(Code::PathTaken, claims.object(), message);
+    found.hint("another path or host, or remove one of the two")
+}
+
+fn implied(claims: &Claims, claim: &PathClaim) -> Diagnostic {
+    let message = format!(
+        "{:?} is taken as a regular expression because of rewrite-target, \
+         though its type is Prefix.",
+        claim.path
+    );
+    Diagnostic::new(Code::RegexImplied, claims.object(), message)
+        .field(claim.place.path_field())
+        .hint("pathType: ImplementationSpecific")
+}
