@@ -4,7 +4,7 @@
 //! starts are fixed beforehand, and a latency counts from when its request should have started:
 //! a proxy that stalls must not be spared the requests it kept from being made.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -19,14 +19,13 @@ use super::tally::Tally;
 /// The pause of a lane after a failure, so that a closed port is not hammered.
 const PAUSE: Duration = Duration::from_millis(5);
 
-/// Makes the load of `plan`, counts what comes of it, and returns how long it took.
-pub(super) async fn make(plan: Arc<Plan>, tally: &Arc<Mutex<Tally>>) -> Duration {
-    let schedule = Arc::new(Schedule::new(&plan));
+/// Makes the load of `plan` and counts what comes of it.
+pub(super) async fn make(plan: Arc<Plan>, schedule: Arc<Schedule>, tally: Arc<Mutex<Tally>>) {
     let mut lanes = JoinSet::new();
     for _ in 0..plan.connections {
         let connection = Arc::new(Connection::new(Arc::clone(&plan)));
         for _ in 0..plan.streams {
-            let (schedule, tally) = (Arc::clone(&schedule), Arc::clone(tally));
+            let (schedule, tally) = (Arc::clone(&schedule), Arc::clone(&tally));
             lanes.spawn(lane(
                 Arc::clone(&plan),
                 Arc::clone(&connection),
@@ -36,7 +35,6 @@ pub(super) async fn make(plan: Arc<Plan>, tally: &Arc<Mutex<Tally>>) -> Duration
         }
     }
     while lanes.join_next().await.is_some() {}
-    schedule.start.elapsed()
 }
 
 async fn lane(
@@ -60,16 +58,17 @@ async fn lane(
 }
 
 /// When requests start, and how many.
-struct Schedule {
+pub(super) struct Schedule {
     start: Instant,
     end: Option<Instant>,
     requests: u64,
     interval: Option<Duration>,
     taken: AtomicU64,
+    stopped: AtomicBool,
 }
 
 impl Schedule {
-    fn new(plan: &Plan) -> Self {
+    pub(super) fn new(plan: &Plan) -> Self {
         let start = Instant::now();
         Self {
             start,
@@ -77,13 +76,24 @@ impl Schedule {
             requests: plan.requests,
             interval: plan.rate.map(|rate| Duration::from_secs(1) / rate),
             taken: AtomicU64::new(0),
+            stopped: AtomicBool::new(false),
         }
+    }
+
+    /// How long the load has been made.
+    pub(super) fn elapsed(&self) -> Duration {
+        self.start.elapsed()
+    }
+
+    /// Starts no more requests; those that are under way end as they would.
+    pub(super) fn stop(&self) {
+        self.stopped.store(true, Ordering::Relaxed);
     }
 
     /// Waits for the next start, and says from when its latency counts.
     async fn next(&self) -> Option<Instant> {
         let number = self.taken.fetch_add(1, Ordering::Relaxed);
-        if number >= self.requests {
+        if number >= self.requests || self.stopped.load(Ordering::Relaxed) {
             return None;
         }
         let now = Instant::now();

@@ -12,18 +12,17 @@ mod load;
 mod options;
 mod plan;
 mod report;
+mod running;
 mod talk;
 mod tally;
 mod trust;
 mod websocket;
 
-use std::sync::{Arc, Mutex, PoisonError};
-
 use crate::cpu;
-use tally::Tally;
 
 pub use options::{Options, OptionsError};
 pub use report::{Output, Report};
+pub use running::Running;
 pub use talk::{TalkOptions, talk};
 
 /// Why a run could not be made, or was in vain.
@@ -58,12 +57,5 @@ pub async fn run(options: Options) -> Result<(), RunError> {
 
 /// Makes the load that `options` describe.
 pub async fn measure(options: &Options) -> Result<Report, RunError> {
-    let plan = Arc::new(options.plan()?);
-    let tally = Arc::new(Mutex::new(Tally::new()?));
-    let before = cpu::of(&options.pid)?;
-    let elapsed = load::make(plan, &tally).await;
-    let used = cpu::of(&options.pid)?.saturating_sub(before);
-    let cpu = (!options.pid.is_empty()).then_some(used);
-    let tally = tally.lock().unwrap_or_else(PoisonError::into_inner);
-    Ok(Report::new(&tally, elapsed, cpu))
+    Running::start(options)?.end().await
 }
