@@ -17,6 +17,7 @@ pub(crate) struct Proxy {
     process: Process,
     pub(crate) http: SocketAddr,
     pub(crate) https: SocketAddr,
+    pub(crate) admin: SocketAddr,
 }
 
 impl Proxy {
@@ -42,7 +43,13 @@ impl Proxy {
             process,
             http,
             https,
+            admin,
         }
+    }
+
+    /// The next line that it writes with `text` in it.
+    pub(crate) fn line(&mut self, text: &str) -> String {
+        self.process.line(text)
     }
 
     /// Its process id.
