@@ -32,7 +32,7 @@ step "dependencies" "$deny_dir/bin/cargo-deny" --log-level error check bans lice
 step "build" cargo build --quiet --locked --workspace --all-targets
 step "tests" cargo test --quiet --locked --workspace
 step "examples" ignored examples
-step "500 changes under load" ignored portreeve-loadtest churn
+step "500 changes under load" ignored churn
 step "HTTP/2 conformance" ignored h2spec
 step "gRPC interoperability" ignored interop
 

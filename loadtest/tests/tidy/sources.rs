@@ -123,3 +123,29 @@ fn an_ignored_test_says_what_it_needs() {
         );
     }
 }
+
+#[test]
+fn an_ignored_test_is_a_step_of_make_test() {
+    let steps = fs::read_to_string(files::root().join("loadtest/steps/test.sh")).unwrap();
+    let attribute = concat!("\n#[", "ignore");
+    for file in files::ending(".rs")
+        .iter()
+        .filter(|file| file.text.contains(attribute))
+    {
+        let test = file.path.split_once("tests/").unwrap_or_else(|| {
+            panic!(
+                "{}: move the ignored test into tests/, where make test can name it",
+                file.path
+            )
+        });
+        let name = test.1.split(['/', '.']).next().unwrap_or_default();
+        let step = steps
+            .lines()
+            .any(|line| line.ends_with(&format!(" ignored {name}")));
+        assert!(
+            step,
+            "{}: add a step with 'ignored {name}' to loadtest/steps/test.sh",
+            file.path
+        );
+    }
+}
