@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
 use std::time::Duration;
 
+use crate::options::Options;
 use crate::timer::{Clock, Timer};
 
 /// How long a client may take for what; each is for one gap.
@@ -24,15 +25,14 @@ pub(crate) struct Patience {
     pub(crate) idle: Duration,
 }
 
-impl Default for Patience {
-    /// Handshake and head ten seconds; the rest is ingress-nginx's: 60, 60 and 75 seconds.
-    fn default() -> Self {
+impl From<&Options> for Patience {
+    fn from(options: &Options) -> Self {
         Self {
-            handshake: Duration::from_secs(10),
-            head: Duration::from_secs(10),
-            body: Duration::from_secs(60),
-            write: Duration::from_secs(60),
-            idle: Duration::from_secs(75),
+            handshake: options.handshake_timeout,
+            head: options.client_header_timeout,
+            body: options.client_body_timeout,
+            write: options.client_send_timeout,
+            idle: options.keep_alive_timeout,
         }
     }
 }
@@ -60,6 +60,7 @@ pub(crate) struct Activity {
     in_flight: AtomicU32,
     /// Whether bytes of the client may still be coming that nobody will read.
     unread: AtomicBool,
+    head_timed_out: AtomicBool,
 }
 
 impl Activity {
@@ -73,6 +74,7 @@ impl Activity {
             head_started: AtomicU8::new(0),
             in_flight: AtomicU32::new(0),
             unread: AtomicBool::new(false),
+            head_timed_out: AtomicBool::new(false),
         })
     }
 
@@ -100,6 +102,7 @@ impl Activity {
     pub(crate) fn request_begins(&self) {
         self.head_started.store(0, Ordering::Relaxed);
         self.in_flight.fetch_add(1, Ordering::Relaxed);
+        self.all_read();
         self.reading.disarm();
     }
 
@@ -108,6 +111,17 @@ impl Activity {
         if self.in_flight.fetch_sub(1, Ordering::Relaxed) == 1 {
             self.reading.arm(self.patience.idle);
         }
+    }
+
+    /// A head did not come to its end in time.
+    pub(crate) fn head_times_out(&self) {
+        self.leave_unread();
+        self.head_timed_out.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether that happened.
+    pub(crate) fn has_head_timed_out(&self) -> bool {
+        self.head_timed_out.load(Ordering::Relaxed)
     }
 
     /// The response will be sent before the request was read to its end.

@@ -17,6 +17,9 @@ pub(crate) enum Error {
     /// Longer than any server should have to read.
     #[error("the target is too long")]
     TargetTooLong,
+    /// More fields than any client needs.
+    #[error("the head has too many fields")]
+    TooManyFields,
     /// Anything but `chunked`.
     #[error("the transfer coding is not known")]
     TransferCoding,
@@ -53,6 +56,9 @@ pub(crate) enum Error {
     /// The upstream broke off or did not speak HTTP.
     #[error("the upstream failed: {0}")]
     Upstream(hyper::Error),
+    /// The upstream's response could be read in two ways.
+    #[error("the upstream's response is framed in two ways")]
+    UpstreamFraming,
     /// No response in time.
     #[error("the upstream took too long")]
     UpstreamTimeout,
@@ -91,6 +97,7 @@ impl Error {
             Self::BadRequest(_) | Self::BodyBroken | Self::Rewrite(_) => StatusCode::BAD_REQUEST,
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
             Self::TargetTooLong => StatusCode::URI_TOO_LONG,
+            Self::TooManyFields => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Self::TransferCoding => StatusCode::NOT_IMPLEMENTED,
             Self::Expectation => StatusCode::EXPECTATION_FAILED,
             Self::NoRoute => StatusCode::NOT_FOUND,
@@ -98,7 +105,9 @@ impl Error {
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::BodyTimeout => StatusCode::REQUEST_TIMEOUT,
             Self::Unavailable(_) | Self::NoEndpoint => StatusCode::SERVICE_UNAVAILABLE,
-            Self::Connect(_) | Self::Upstream(_) | Self::Upgrade => StatusCode::BAD_GATEWAY,
+            Self::Connect(_) | Self::Upstream(_) | Self::UpstreamFraming | Self::Upgrade => {
+                StatusCode::BAD_GATEWAY
+            }
             Self::ConnectTimeout | Self::UpstreamTimeout => StatusCode::GATEWAY_TIMEOUT,
         }
     }
@@ -122,6 +131,7 @@ impl Error {
             Self::BadRequest(_) | Self::Rewrite(_) => Reason::Path,
             Self::Method => Reason::Method,
             Self::TargetTooLong => Reason::TargetTooLong,
+            Self::TooManyFields => Reason::HeadTooLarge,
             Self::TransferCoding => Reason::TransferCoding,
             Self::Expectation => Reason::Expectation,
             Self::NoRoute => Reason::NoRoute,
@@ -133,7 +143,7 @@ impl Error {
             Self::NoEndpoint => Reason::NoEndpoint,
             Self::Connect(_) => Reason::Connect,
             Self::ConnectTimeout => Reason::ConnectTimeout,
-            Self::Upstream(_) => Reason::Upstream,
+            Self::Upstream(_) | Self::UpstreamFraming => Reason::Upstream,
             Self::UpstreamTimeout => Reason::UpstreamTimeout,
             Self::Upgrade => Reason::Upgrade,
         }
@@ -172,6 +182,8 @@ reasons! {
     Path "path" "Servers would read the path differently, or a rewrite made it so: 400."
     Method "method" "CONNECT and TRACE are not forwarded: 405."
     TargetTooLong "target_too_long" "The target is longer than 8 KiB: 414."
+    HeadTooLarge "head_too_large" "The head is larger than 32 KiB, or has more than 100 fields: 431."
+    Malformed "malformed" "What came is not HTTP: 400."
     TransferCoding "transfer_coding" "The transfer coding is not `chunked`: 501."
     Expectation "expectation" "The expectation is not `100-continue`: 417."
     NoRoute "no_route" "No host or no path takes the request: 404."

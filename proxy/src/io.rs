@@ -63,9 +63,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for ClientIo<S> {
         let watched = this.watches_heads && phase != Phase::Busy;
         if watched && this.activity.reading.poll_expired(cx).is_ready() {
             if phase == Phase::Head {
+                this.activity.head_times_out();
                 // Whether it can be written at once or not, the connection ends here.
                 let _ = Pin::new(&mut this.inner).poll_write(cx, TIMED_OUT);
-                this.activity.leave_unread();
             }
             return Poll::Ready(Ok(()));
         }
@@ -76,7 +76,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for ClientIo<S> {
         } else {
             ready!(Pin::new(&mut this.inner).poll_read(cx, buf))?;
         }
-        if watched && phase == Phase::Idle && buf.filled().len() > before {
+        // Of a request that was answered early, what comes is still the body.
+        let is_new = phase == Phase::Idle && !this.activity.is_unread();
+        if watched && is_new && buf.filled().len() > before {
             this.activity.head_begins();
         }
         Poll::Ready(Ok(()))
@@ -84,11 +86,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for ClientIo<S> {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> ClientIo<S> {
-    /// Arms the timer for writes that make no progress.
-    fn written(&self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+    /// Watches for writes that make no progress: however often one is tried, time runs from the
+    /// first that the client did not take.
+    fn written<T>(&self, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+        let writing = &self.activity.writing;
         match written {
-            Poll::Pending => self.activity.writing.arm(self.activity.patience().write),
-            Poll::Ready(_) => self.activity.writing.disarm(),
+            Poll::Pending => writing.arm_once(self.activity.patience().write),
+            Poll::Ready(_) => writing.disarm(),
         }
         written
     }
@@ -134,13 +138,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for ClientIo<S> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_flush(cx)
+        // Over TLS what was written may still wait here for the client to take it.
+        let flushed = Pin::new(&mut self.inner).poll_flush(cx);
+        self.written(flushed)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         if self.closing == Closing::Not {
             ready!(Pin::new(&mut self.inner).poll_shutdown(cx))?;
-            if !self.activity.is_unread() {
+            // A head that was refused has not been read to its end either.
+            let is_refused = self.watches_heads && self.activity.phase() == Phase::Head;
+            if !is_refused && !self.activity.is_unread() {
                 return Poll::Ready(Ok(()));
             }
             self.activity.reading.arm(LINGER);

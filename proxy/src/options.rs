@@ -124,6 +124,61 @@ pub struct Options {
     )]
     pub max_connections: Option<NonZeroUsize>,
 
+    /// Close a connection that has not said anything, or not finished its TLS handshake, by then.
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        env = "PORTREEVE_HANDSHAKE_TIMEOUT",
+        default_value = "10",
+        value_parser = seconds,
+        help_heading = "Client limits"
+    )]
+    pub handshake_timeout: Duration,
+
+    /// Answer 408 to a request whose head takes longer than this.
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        env = "PORTREEVE_CLIENT_HEADER_TIMEOUT",
+        default_value = "10",
+        value_parser = seconds,
+        help_heading = "Client limits"
+    )]
+    pub client_header_timeout: Duration,
+
+    /// Answer 408 to a request when nothing of its body comes for this long.
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        env = "PORTREEVE_CLIENT_BODY_TIMEOUT",
+        default_value = "60",
+        value_parser = seconds,
+        help_heading = "Client limits"
+    )]
+    pub client_body_timeout: Duration,
+
+    /// Close a connection, or reset a stream, when the client takes nothing for this long.
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        env = "PORTREEVE_CLIENT_SEND_TIMEOUT",
+        default_value = "60",
+        value_parser = seconds,
+        help_heading = "Client limits"
+    )]
+    pub client_send_timeout: Duration,
+
+    /// Close a connection that has been without a request for this long.
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        env = "PORTREEVE_KEEP_ALIVE_TIMEOUT",
+        default_value = "75",
+        value_parser = seconds,
+        help_heading = "Client limits"
+    )]
+    pub keep_alive_timeout: Duration,
+
     /// Log each request to standard output.
     #[arg(
         long,

@@ -16,6 +16,9 @@ use crate::error::{BadRequest, Error};
 /// The longest target that is served, in bytes; a longer one is answered with 414.
 const MAX_TARGET: usize = 8 * 1024;
 
+/// The most fields of a head; one with more is answered with 431. hyper counts HTTP/1's itself.
+const MAX_FIELDS: usize = 100;
+
 /// What a request asks for.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Target {
@@ -35,6 +38,9 @@ impl Target {
     pub(crate) fn read(parts: &Parts) -> Result<Self, Error> {
         if matches!(parts.method, Method::CONNECT | Method::TRACE) {
             return Err(Error::Method);
+        }
+        if parts.headers.len() > MAX_FIELDS {
+            return Err(Error::TooManyFields);
         }
         check_framing(parts)?;
         let (host, port) = authority(parts)?;

@@ -95,6 +95,13 @@ impl Timer {
         self.expires.store(expires, Ordering::Relaxed);
     }
 
+    /// Lets it expire after `wait`, unless it was armed before: for what began once and goes on.
+    pub(crate) fn arm_once(&self, wait: Duration) {
+        if self.expires.load(Ordering::Relaxed) == NEVER {
+            self.arm(wait);
+        }
+    }
+
     /// Keeps it from expiring.
     pub(crate) fn disarm(&self) {
         self.expires.store(NEVER, Ordering::Relaxed);
@@ -153,6 +160,11 @@ mod tests {
         timer.disarm();
         ticking(&clock, 5000).await;
         assert!(!timer.is_expired());
+        timer.arm_once(Duration::from_secs(1));
+        ticking(&clock, 1000).await;
+        timer.arm_once(Duration::from_secs(1));
+        ticking(&clock, 200).await;
+        assert!(timer.is_expired(), "armed once and not again");
     }
 
     #[tokio::test(start_paused = true)]

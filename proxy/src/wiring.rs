@@ -70,7 +70,7 @@ pub fn run(options: Options) -> Result<(), Fatal> {
         metrics: Arc::clone(&metrics),
         drain: Arc::clone(&drain),
         connector: Connector::new().map_err(TlsError::from)?,
-        patience: Patience::default(),
+        patience: Patience::from(&options),
         max_connections: max_connections(&options).div_ceil(count),
         started: std::time::Instant::now(),
     };
