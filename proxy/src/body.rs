@@ -13,8 +13,10 @@ use http_body::{Body as HttpBody, Frame, SizeHint};
 use hyper::body::Incoming;
 
 use crate::record::Record;
+use crate::stall::Stall;
 use crate::timer::Timer;
 use crate::trailers;
+use crate::upload::Progress;
 use crate::upstream::{InFlight, Lease};
 
 /// The body of a response to a client.
@@ -37,6 +39,7 @@ enum Source {
 struct Exchange {
     record: Box<Record>,
     upstream: Option<Streaming>,
+    stall: Option<Arc<Stall>>,
 }
 
 /// The upstream's side of a response that is still streaming.
@@ -50,6 +53,12 @@ pub(crate) struct Streaming {
     pub(crate) timer: Arc<Timer>,
     /// How long it is waited for.
     pub(crate) patience: Duration,
+    /// The request's body, when it had one.
+    pub(crate) upload: Option<Arc<Progress>>,
+    /// Whether it is cut short when it ends without trailers.
+    pub(crate) needs_trailers: bool,
+    /// Whether the upstream is waited for.
+    pub(crate) is_awaited: bool,
 }
 
 /// Why a body broke off.
@@ -58,6 +67,9 @@ pub(crate) enum BodyError {
     /// The sender broke off.
     #[error(transparent)]
     Broken(#[from] hyper::Error),
+    /// The sender ended without saying that this is the end.
+    #[error("the body is cut short")]
+    CutShort,
     /// The sender was silent for too long.
     #[error("nothing came in time")]
     Timeout,
@@ -85,20 +97,27 @@ impl Body {
 
     /// Keeps `record` open, and `upstream` leased, until the body has ended.
     pub(crate) fn carry(&mut self, record: Box<Record>, upstream: Option<Streaming>) {
-        self.exchange = Some(Box::new(Exchange { record, upstream }));
+        let stall = Stall::current().filter(|_| upstream.is_some());
+        self.exchange = Some(Box::new(Exchange {
+            record,
+            upstream,
+            stall,
+        }));
         self.settle();
     }
 
     /// Gives the connection back as soon as nothing more will come over it.
     fn settle(&mut self) {
-        if !self.is_end_stream() {
-            return;
+        if self.is_end_stream() {
+            self.complete();
         }
+    }
+
+    fn complete(&mut self) {
         if let Some(exchange) = &mut self.exchange {
             exchange.record.complete();
             if let Some(upstream) = exchange.upstream.take() {
-                upstream.timer.disarm();
-                upstream.lease.give_back();
+                upstream.end();
             }
         }
     }
@@ -111,17 +130,66 @@ impl Body {
         let Source::Incoming(incoming) = &mut self.source else {
             return Poll::Ready(None);
         };
-        let upstream = self.exchange.as_mut().and_then(|e| e.upstream.as_ref());
-        let polled = Pin::new(incoming).poll_frame(cx);
+        let polled = Pin::new(&mut *incoming).poll_frame(cx);
+        let upstream = self.exchange.as_mut().and_then(|e| e.upstream.as_mut());
         let Some(upstream) = upstream else {
             return polled.map_err(BodyError::Broken);
         };
-        if polled.is_pending() && upstream.timer.poll_expired(cx).is_ready() {
-            return Poll::Ready(Some(Err(BodyError::Timeout)));
+        if polled.is_pending() {
+            return upstream
+                .poll_silence(cx)
+                .map(|()| Some(Err(BodyError::Timeout)));
         }
-        let frame = ready!(polled);
-        upstream.timer.arm(upstream.patience);
-        Poll::Ready(frame.map(|frame| frame.map_err(BodyError::Broken)))
+        upstream.is_awaited = false;
+        match ready!(polled).transpose()? {
+            Some(frame) => {
+                upstream.needs_trailers &= !frame.is_trailers();
+                Poll::Ready(Some(Ok(frame)))
+            }
+            // hyper takes a reset without an error for an end.
+            None if !incoming.is_end_stream()
+                && (upstream.needs_trailers || incoming.size_hint().lower() > 0) =>
+            {
+                Poll::Ready(Some(Err(BodyError::CutShort)))
+            }
+            None => Poll::Ready(None),
+        }
+    }
+
+    /// Watches how long the client takes for a frame that it is about to get.
+    fn hand_on(&self) {
+        let Some(exchange) = &self.exchange else {
+            return;
+        };
+        if let (Some(stall), Some(upstream)) = (&exchange.stall, &exchange.upstream) {
+            stall.begin(&upstream.timer, exchange.record.patience().write);
+        }
+    }
+
+    /// The client took what it was given.
+    fn taken(&self) {
+        let stall = self.exchange.as_ref().and_then(|e| e.stall.as_ref());
+        stall.inspect(|stall| stall.end());
+    }
+}
+
+impl Streaming {
+    /// Ready when the upstream has said nothing for too long.
+    fn poll_silence(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if !self.is_awaited {
+            self.is_awaited = true;
+            self.timer.arm(self.patience);
+        }
+        self.timer.poll_expired(cx)
+    }
+
+    /// Gives the connection back, unless the request is still being written to it: what is left of
+    /// that is of no use to an upstream that has said everything.
+    fn end(self) {
+        self.timer.disarm();
+        if !self.upload.is_some_and(|upload| upload.is_streaming()) {
+            self.lease.give_back();
+        }
     }
 }
 
@@ -144,6 +212,7 @@ impl HttpBody for Body {
             self.settle();
             return Poll::Ready(Some(Ok(Frame::data(bytes))));
         }
+        self.taken();
         loop {
             let frame = ready!(self.poll_incoming(cx))
                 .transpose()?
@@ -161,7 +230,12 @@ impl HttpBody for Body {
             {
                 exchange.record.sent(data.len());
             }
+            // A body in chunks does not know its end before it comes.
+            if frame.as_ref().is_none_or(Frame::is_trailers) {
+                self.complete();
+            }
             self.settle();
+            self.hand_on();
             return Poll::Ready(frame.map(Ok));
         }
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use http::header::{CONTENT_LENGTH, COOKIE, SET_COOKIE, TRAILER, USER_AGENT};
+use http::header::{CONTENT_LENGTH, COOKIE, SET_COOKIE, TRAILER, TRANSFER_ENCODING, USER_AGENT};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Version};
 use hyper::body::{Body as _, Incoming};
@@ -19,7 +19,9 @@ use crate::retry::Tries;
 use crate::state::{Generation, Upstream};
 use crate::target::Target;
 use crate::upload::{Progress, RequestBody};
-use crate::upstream::{Answer, Choice, PoolKey, Session, Transport, Visit, set_cookie};
+use crate::upstream::{
+    Answer, Choice, Failure, Lease, PoolKey, Session, Transport, Visit, set_cookie,
+};
 use crate::worker::Worker;
 use crate::{choice, forward, respond, upgrade};
 
@@ -74,7 +76,7 @@ impl Call<'_> {
         let client = request.upgrade.take().filter(|_| is_tunnel);
         let mut outgoing = self.outgoing(request, destination.transport, is_tunnel, record)?;
         let sent = std::mem::take(&mut outgoing.request);
-        let progress = outgoing.progress.as_deref();
+        let progress = outgoing.progress.as_ref();
         let mut delivered = self.send(sent, progress, &destination, record).await?;
         if delivered.response.status() == StatusCode::SWITCHING_PROTOCOLS {
             let client = client.ok_or(Error::Upgrade)?;
@@ -177,7 +179,7 @@ impl Call<'_> {
     async fn send(
         &self,
         mut request: Request<RequestBody>,
-        progress: Option<&Progress>,
+        progress: Option<&Arc<Progress>>,
         destination: &Destination<'_>,
         record: &mut Record,
     ) -> Result<Delivered, Error> {
@@ -199,8 +201,15 @@ impl Call<'_> {
             };
             let pool = &self.worker.pool;
             let sent = pool
-                .send(key, request, waits, progress, tries.reuse())
-                .await;
+                .send(
+                    key,
+                    request,
+                    waits,
+                    progress.map(Arc::as_ref),
+                    tries.reuse(),
+                )
+                .await
+                .and_then(unambiguous);
             request = match sent {
                 Ok(answer) => {
                     let status = answer.response.status().as_u16();
@@ -208,10 +217,13 @@ impl Call<'_> {
                     endpoint.state.observe(micros, self.worker.now_micros());
                     match tries.after_answer(status) {
                         Some(again) => again,
-                        None => return Ok(self.delivered(answer, in_flight, tries.session())),
+                        None => {
+                            let upload = progress.cloned();
+                            return Ok(self.delivered(answer, in_flight, upload, tries.session()));
+                        }
                     }
                 }
-                Err(failure) => match progress.and_then(Progress::failure) {
+                Err(failure) => match progress.and_then(|progress| progress.failure()) {
                     Some(clients_fault) => return Err(clients_fault),
                     None => {
                         endpoint.state.observe(FAILED, self.worker.now_micros());
@@ -226,18 +238,23 @@ impl Call<'_> {
         &self,
         answer: Answer,
         in_flight: crate::upstream::InFlight,
+        upload: Option<Arc<Progress>>,
         session: Option<Session>,
     ) -> Delivered {
-        let patience = self.forward.timeouts.read.duration();
-        answer.timer.arm(patience);
+        let headers = answer.response.headers();
+        let is_stream = matches!(answer.lease, Lease::Stream(_));
+        let has_ended = headers.contains_key("grpc-status");
         Delivered {
-            response: answer.response,
             streaming: Streaming {
+                needs_trailers: is_stream && respond::is_grpc(headers) && !has_ended,
                 lease: answer.lease,
                 _in_flight: in_flight,
                 timer: answer.timer,
-                patience,
+                patience: self.forward.timeouts.read.duration(),
+                upload,
+                is_awaited: false,
             },
+            response: answer.response,
             session,
         }
     }
@@ -260,6 +277,26 @@ impl Call<'_> {
         if let Some(cookie) = set_cookie(&affinity.cookie, session, &visit) {
             delivered.response.headers_mut().append(SET_COOKIE, cookie);
         }
+    }
+}
+
+/// A response that ends in one place. hyper takes a coding before a length and never looks at
+/// codings but the last; whoever reads the same bytes otherwise reads another response.
+fn unambiguous(answer: Answer) -> Result<Answer, Box<Failure>> {
+    let headers = answer.response.headers();
+    let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
+    let is_framed_once = match codings.next() {
+        None => true,
+        Some(coding) => {
+            coding.as_bytes().eq_ignore_ascii_case(b"chunked")
+                && codings.next().is_none()
+                && !headers.contains_key(CONTENT_LENGTH)
+        }
+    };
+    if is_framed_once {
+        Ok(answer)
+    } else {
+        Err(Failure::sent(Error::UpstreamFraming))
     }
 }
 

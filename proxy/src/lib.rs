@@ -30,6 +30,7 @@ mod respond;
 mod retry;
 mod serve;
 mod source;
+mod stall;
 mod state;
 mod target;
 mod timer;

@@ -12,6 +12,7 @@ use http::Method;
 use http::request::Parts;
 
 use crate::accesslog::{self, Line, Outcome};
+use crate::activity::Patience;
 use crate::conn::Conn;
 use crate::error::{Error, Reason};
 use crate::metrics::{Observation, RouteMetrics};
@@ -112,6 +113,11 @@ impl Record {
     /// Bytes of the response's body were handed on.
     pub(crate) fn sent(&mut self, bytes: usize) {
         self.response_bytes += bytes as u64;
+    }
+
+    /// How long its client may take.
+    pub(crate) fn patience(&self) -> &Patience {
+        self.conn.activity.patience()
     }
 
     /// The response's body has ended as it should.

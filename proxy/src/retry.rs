@@ -110,13 +110,14 @@ impl<'a> Tries<'a> {
         self.tried.push(self.chosen.index);
         let used = u32::try_from(self.tried.len()).unwrap_or(u32::MAX);
         let has_tries = self.retry.tries == 0 || used < self.retry.tries;
-        match pick(self.destination, &self.tried).filter(|_| has_tries) {
-            Some(chosen) => {
+        // Choosing takes a turn, which is somebody else's when there is no try left.
+        match has_tries.then(|| pick(self.destination, &self.tried)) {
+            Some(Some(chosen)) => {
                 self.chosen = chosen;
                 self.reuse = Reuse::Allowed;
                 true
             }
-            None => false,
+            _ => false,
         }
     }
 }
@@ -141,6 +142,7 @@ fn kind(error: &Error) -> RetryOn {
     match error {
         Error::ConnectTimeout | Error::UpstreamTimeout => RetryOn::Timeout,
         Error::Upstream(error) if error.is_parse() => RetryOn::InvalidHeader,
+        Error::UpstreamFraming => RetryOn::InvalidHeader,
         _ => RetryOn::Error,
     }
 }

@@ -14,15 +14,17 @@ use std::task::{Context, Poll};
 use bytes::{Bytes, BytesMut};
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 
 use crate::activity::{Activity, Phase};
 use crate::conn::Conn;
+use crate::error::Reason;
 use crate::io::ClientIo;
 use crate::request;
+use crate::stall::Streams;
 use crate::worker::Worker;
 
 /// RFC 9113, section 3.4.
@@ -156,17 +158,29 @@ where
     let connection = builder.serve_connection(TokioIo::new(io), service);
     let mut connection = pin!(connection.with_upgrades());
     let mut is_told = false;
-    poll_fn(|cx| {
+    let ended = poll_fn(|cx| {
         if !is_told && worker.drain.is_closing() {
             is_told = true;
             connection.as_mut().graceful_shutdown();
         }
         if conn.activity.writing.poll_expired(cx).is_ready() {
-            return Poll::Ready(());
+            return Poll::Ready(Ok(()));
         }
-        connection.as_mut().poll(cx).map(drop)
+        connection.as_mut().poll(cx)
     })
     .await;
+    count(&worker, &conn.activity, ended);
+}
+
+/// Counts what never became a request.
+fn count(worker: &Worker, activity: &Activity, ended: hyper::Result<()>) {
+    let reason = match ended {
+        _ if activity.has_head_timed_out() => Reason::HeadTimeout,
+        Err(error) if error.is_parse_too_large() => Reason::HeadTooLarge,
+        Err(error) if error.is_parse() => Reason::Malformed,
+        _ => return,
+    };
+    worker.counters().refuse(reason);
 }
 
 async fn http2<S>(worker: Arc<Worker>, conn: Arc<Conn>, io: ClientIo<S>)
@@ -175,7 +189,7 @@ where
 {
     let service =
         service_fn(|request| request::handle(Arc::clone(&worker), Arc::clone(&conn), request));
-    let mut builder = http2::Builder::new(TokioExecutor::new());
+    let mut builder = http2::Builder::new(Streams);
     builder
         .max_concurrent_streams(MAX_STREAMS)
         .initial_stream_window_size(STREAM_WINDOW)

@@ -2,7 +2,7 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
@@ -33,6 +33,7 @@ struct Upload {
 pub(crate) struct Progress {
     stage: AtomicU8,
     frames: AtomicU64,
+    awaits_client: AtomicBool,
 }
 
 const STREAMING: u8 = 0;
@@ -50,6 +51,11 @@ impl Progress {
     /// How many frames were handed to the upstream's connection.
     pub(crate) fn frames(&self) -> u64 {
         self.frames.load(Ordering::Relaxed)
+    }
+
+    /// Whether the client has not sent what comes next.
+    pub(crate) fn awaits_client(&self) -> bool {
+        self.awaits_client.load(Ordering::Relaxed)
     }
 
     /// What the client did wrong, if anything.
@@ -95,14 +101,19 @@ impl RequestBody {
 
 impl Upload {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        let Poll::Ready(frame) = Pin::new(&mut self.incoming).poll_frame(cx) else {
+        let polled = Pin::new(&mut self.incoming).poll_frame(cx);
+        let waits = &self.progress.awaits_client;
+        let was_waiting = waits.swap(polled.is_pending(), Ordering::Relaxed);
+        let Poll::Ready(frame) = polled else {
+            if !was_waiting {
+                self.timer.arm(self.client.patience().body);
+            }
             if self.timer.poll_expired(cx).is_ready() {
                 self.progress.enter(TIMED_OUT);
                 return Poll::Ready(Some(Err(BodyError::Timeout)));
             }
             return Poll::Pending;
         };
-        self.timer.arm(self.client.patience().body);
         let Some(frame) = frame
             .transpose()
             .inspect_err(|_| self.progress.enter(BROKEN))?

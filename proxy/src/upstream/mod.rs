@@ -5,6 +5,7 @@ mod balance;
 mod connect;
 mod endpoint;
 mod pool;
+mod stream;
 
 pub(crate) use affinity::{Session, Visit, set_cookie};
 pub(crate) use balance::{Choice, stable_hash};

@@ -18,8 +18,10 @@ use hyper::client::conn::{TrySendError, http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use portreeve_table::Timeouts;
 use rustc_hash::FxHashMap;
+use tokio::task::AbortHandle;
 
 use super::connect::{Connector, Io, Transport};
+use super::stream::{Budget, Stream};
 use crate::error::Error;
 use crate::timer::{Clock, Timer};
 use crate::upload::{Progress, RequestBody};
@@ -64,6 +66,15 @@ struct Idle {
 struct Exclusive {
     sender: http1::SendRequest<RequestBody>,
     timer: Arc<Timer>,
+    budget: Budget,
+    /// Its task, which must not outlive it: an upload that nobody waits for would keep it.
+    driver: AbortHandle,
+}
+
+impl Drop for Exclusive {
+    fn drop(&mut self) {
+        self.driver.abort();
+    }
 }
 
 /// The HTTP/2 connections to one endpoint.
@@ -193,9 +204,11 @@ impl Pool {
                     Err(error) => return Err(Failure::unsent(error, request)),
                 },
             };
+            connection.budget.begin();
             let sending = connection.sender.try_send_request(request);
             match in_time(sending, &connection.timer, waits, progress).await {
                 Ok(response) => {
+                    connection.budget.end();
                     let timer = Arc::clone(&connection.timer);
                     let pool = Arc::clone(self);
                     let lease = Lease::Exclusive(Box::new(ExclusiveLease {
@@ -263,19 +276,24 @@ impl Pool {
     }
 
     async fn dial_exclusive(&self, key: &PoolKey, waits: &Timeouts) -> Result<Exclusive, Error> {
-        let io = self.connect(key, waits).await?;
+        let budget = Budget::new();
+        let io = Stream::new(self.connect(key, waits).await?, budget.clone());
         let (sender, connection) = http1::Builder::new()
             .max_headers(256)
             .max_header_size(64 * 1024)
             .handshake(TokioIo::new(io))
             .await
             .map_err(Error::Upstream)?;
-        tokio::spawn(async move {
+        let driver = tokio::spawn(async move {
             // How a connection ends is told to whoever is using it; an idle one has nobody to tell.
             let _ = connection.with_upgrades().await;
         });
-        let timer = self.clock.timer();
-        Ok(Exclusive { sender, timer })
+        Ok(Exclusive {
+            sender,
+            timer: self.clock.timer(),
+            budget,
+            driver: driver.abort_handle(),
+        })
     }
 
     /// A connection with room for a stream, and the stream's place on it.
@@ -446,7 +464,8 @@ impl Failure {
         })
     }
 
-    fn sent(error: Error) -> Box<Self> {
+    /// Of a request that was written, whole or in part.
+    pub(crate) fn sent(error: Error) -> Box<Self> {
         Box::new(Self {
             error,
             unsent: None,
@@ -479,8 +498,9 @@ async fn in_time(
         if timer.poll_expired(cx).is_pending() {
             return Poll::Pending;
         }
-        // While the body is moving, the upstream is not the one who is slow.
-        match progress.filter(|p| p.is_streaming() && p.frames() != frames) {
+        // While the body is moving, or its client is waited for, the upstream is not who is slow.
+        let moves = |p: &&Progress| p.frames() != frames || p.awaits_client();
+        match progress.filter(|p| p.is_streaming()).filter(moves) {
             Some(progress) => {
                 frames = progress.frames();
                 timer.arm(waits.send.duration());

@@ -2,6 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use super::proxy::{SOON, wait_until};
@@ -11,11 +12,16 @@ pub type Script = Arc<dyn Fn(&mut TcpStream, &Record) + Send + Sync>;
 
 /// What came over one connection.
 #[derive(Clone, Default)]
-pub struct Record(Arc<Mutex<Vec<u8>>>);
+pub struct Record(Arc<Mutex<Vec<u8>>>, Arc<AtomicBool>);
 
 impl Record {
     pub fn bytes(&self) -> Vec<u8> {
         self.0.lock().unwrap().clone()
+    }
+
+    /// Notes that the other side has ended the connection, for [`Backend::ended`].
+    pub fn note_end(&self) {
+        self.1.store(true, Ordering::Relaxed);
     }
 
     /// Reads until `enough` says so of all that has come, or the other side ends.
@@ -87,6 +93,13 @@ impl Backend {
     /// How many connections were made to it.
     pub fn connections(&self) -> usize {
         self.records.lock().unwrap().len()
+    }
+
+    /// How many connections were noted to have ended.
+    pub fn ended(&self) -> usize {
+        let records = self.records.lock().unwrap();
+        let ended = records.iter().filter(|r| r.1.load(Ordering::Relaxed));
+        ended.count()
     }
 
     /// What came over all connections, one after the other.
