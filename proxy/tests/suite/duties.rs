@@ -6,5 +6,6 @@
 mod bodies;
 mod fields;
 mod framing;
+mod h2;
 mod head;
 mod table;

@@ -2,14 +2,15 @@
 
 mod backend;
 mod client;
+pub mod frames;
 mod h2;
 mod manifests;
 mod proxy;
 mod tls;
 
-pub use backend::{Backend, Record, Script, requests};
+pub use backend::{Backend, Record, requests};
 pub use client::{Client, Reply, get};
-pub use h2::{H2Backend, H2Client, beside, on, reply};
+pub use h2::{H2Backend, H2Client, on, reply};
 pub use manifests::{Ingress, service};
 pub use proxy::{Proxy, SOON, Started, wait_until};
 pub use tls::{Certificate, TlsClient};
