@@ -15,7 +15,7 @@ use crate::object::{Kind, ObjectKey, ObjectRef};
 use crate::secret::SecretObject;
 
 /// The label that says which Service a slice belongs to (discovery/v1 `LabelServiceName`).
-const SERVICE_NAME: &str = "kubernetes.io/service-name";
+pub(crate) const SERVICE_NAME: &str = "kubernetes.io/service-name";
 
 /// An object with the file it came from.
 #[derive(Clone, Debug)]
@@ -212,5 +212,37 @@ fn twice(object: ObjectRef, source: Option<Arc<str>>, first: Option<&Arc<str>>) 
     Diagnostic {
         source,
         ..Diagnostic::new(Code::ObjectTwice, object, message).hint("another name, or remove one")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+
+    fn ingress(name: &str, label: &str) -> Ingress {
+        Ingress {
+            metadata: ObjectMeta {
+                name: Some(name.into()),
+                labels: Some([("label".into(), label.into())].into()),
+                ..ObjectMeta::default()
+            },
+            ..Ingress::default()
+        }
+    }
+
+    #[test]
+    fn a_candidate_takes_the_place_of_its_name_and_no_other() {
+        let (snapshot, _) =
+            Snapshot::from_objects([ingress("a", "old"), ingress("b", "old")].map(Object::from));
+        let with = snapshot.with(ingress("a", "new"));
+        let labels = |snapshot: &Snapshot| {
+            let ingresses = snapshot.ingresses();
+            let labels =
+                ingresses.map(|(_, i)| i.metadata.labels.clone().unwrap()["label"].clone());
+            labels.collect::<Vec<_>>()
+        };
+        assert_eq!(labels(&with), ["new", "old"]);
+        assert_eq!(labels(&snapshot), ["old", "old"], "the first is as it was");
     }
 }

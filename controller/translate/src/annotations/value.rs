@@ -108,7 +108,7 @@ pub(super) fn path(text: &str) -> Parsed<Box<str>> {
     }
 }
 
-/// An absolute URL, or a path, that a `Location` may hold.
+/// An absolute URL that a `Location` may hold.
 pub(super) fn url(text: &str) -> Parsed<Box<str>> {
     let rest = text
         .strip_prefix("https://")
@@ -116,7 +116,8 @@ pub(super) fn url(text: &str) -> Parsed<Box<str>> {
     if text.contains('$') {
         return error(
             "holds a variable of nginx, which has no meaning here",
-            "the URL itself",
+            "the URL itself; or, to keep the path, rewrite-target: https://www.example.com/$1 \
+             with the path /(.*)",
         );
     }
     match rest {
@@ -124,7 +125,7 @@ pub(super) fn url(text: &str) -> Parsed<Box<str>> {
             Ok(text.into())
         }
         _ => error(
-            "is not a URL with a scheme and a host",
+            "is not a URL with a scheme and a host, percent-encoded where needed",
             "https://shop.example.com/",
         ),
     }
@@ -307,7 +308,7 @@ pub(super) fn ranges(text: &str) -> Parsed<Ranges> {
 }
 
 fn is_visible(text: &str) -> bool {
-    text.chars().all(|c| !c.is_control() && !c.is_whitespace())
+    text.bytes().all(|b| b.is_ascii_graphic())
 }
 
 #[cfg(test)]
