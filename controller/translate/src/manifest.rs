@@ -1,12 +1,14 @@
 //! The text of a manifest, YAML or JSON, to objects.
 //!
-//! This is the only module that knows the YAML library.
 //! What is wrong with one object never harms another, and a text that is not YAML at all gives
 //! nothing, so that its reader can keep what the file said before.
 //! A message must never quote the value of a Secret.
 
 mod decode;
+mod documents;
 mod fields;
+
+use std::sync::Arc;
 
 use serde_json::Value;
 
@@ -48,61 +50,35 @@ pub fn parse(
     text: &str,
     limits: &Limits,
 ) -> Result<(Vec<Object>, Vec<Diagnostic>), Box<Diagnostic>> {
-    let unreadable =
-        |why: String| Box::new(Diagnostic::about_file(Code::ManifestUnreadable, file, why));
+    let unreadable = |why: String| Box::new(unreadable(file, why));
     if text.len() > limits.bytes {
         let (has, may) = (text.len(), limits.bytes);
         return Err(unreadable(format!(
             "It has {has} bytes, and {may} are allowed; split it into several files."
         )));
     }
-    let (language, documents) = match file.ends_with(".json") {
-        true => ("JSON", json(text)),
-        false => ("YAML", yaml(text, limits)),
-    };
-    let documents = documents
-        .map_err(|error| unreadable(format!("It is not {language}, or cut short: {error}.")))?;
     let mut reader = Reader::new(file);
-    for (number, document) in (1..).zip(documents) {
-        reader.document(number, document);
-    }
+    let each = |document| reader.next(document);
+    let (language, read) = match file.ends_with(".json") {
+        true => ("JSON", documents::json(text, each)),
+        false => ("YAML", documents::yaml(text, limits, each)),
+    };
+    read.map_err(|error| unreadable(format!("It is not {language}, or cut short: {error}.")))?;
     Ok((reader.objects, reader.diagnostics))
 }
 
-fn json(text: &str) -> Result<Vec<Value>, String> {
-    let documents = serde_json::Deserializer::from_str(text).into_iter();
-    let documents: Result<_, _> = documents.collect();
-    documents.map_err(|error| error.to_string())
-}
-
-fn yaml(text: &str, limits: &Limits) -> Result<Vec<Value>, String> {
-    // A document without aliases has no more events than bytes, so only aliases need bounds of
-    // their own; the rest is bounded by the size of the text. An event that an alias repeats is
-    // no larger than the text either.
-    let bytes = text.len() + 16;
-    let alias_events = limits.alias_bytes / bytes;
-    let options = serde_saphyr::options! {
-        budget: serde_saphyr::budget! {
-            max_depth: limits.depth,
-            max_documents: bytes,
-            max_events: bytes * 2 + alias_events,
-            max_nodes: bytes + alias_events,
-            max_total_scalar_bytes: bytes,
-            max_recorded_anchor_events: bytes * 2,
-        },
-        alias_limits: serde_saphyr::alias_limits! {
-            max_total_replayed_events: alias_events,
-            max_replay_stack_depth: 16,
-        },
-        with_snippet: false,
-    };
-    serde_saphyr::from_multiple_with_options(text, options)
-        .map_err(|error| error.render_with_formatter(&serde_saphyr::UserMessageFormatter))
+/// What is said of a file whose objects cannot be known now.
+pub fn unreadable(file: &str, why: impl Into<String>) -> Diagnostic {
+    Diagnostic::about_file(Code::ManifestUnreadable, file, why)
 }
 
 /// Collects what the documents of one file hold.
 struct Reader<'a> {
     file: &'a str,
+    /// The same, as objects name it.
+    source: Arc<str>,
+    /// How many documents there were so far.
+    documents: usize,
     objects: Vec<Object>,
     diagnostics: Vec<Diagnostic>,
 }
@@ -111,9 +87,16 @@ impl<'a> Reader<'a> {
     fn new(file: &'a str) -> Self {
         Self {
             file,
+            source: file.into(),
+            documents: 0,
             objects: Vec::new(),
             diagnostics: Vec::new(),
         }
+    }
+
+    fn next(&mut self, document: Value) {
+        self.documents += 1;
+        self.document(self.documents, document);
     }
 
     fn document(&mut self, number: usize, document: Value) {
@@ -153,14 +136,14 @@ impl<'a> Reader<'a> {
             return;
         }
         let (content, findings) = decode::object(kind, &reference, Value::Object(fields));
-        let source: std::sync::Arc<str> = self.file.into();
+        let source = &self.source;
         self.diagnostics
             .extend(findings.into_iter().map(|found| Diagnostic {
                 source: Some(source.clone()),
                 ..found
             }));
         self.objects.extend(content.map(|content| Object {
-            source: Some(source),
+            source: Some(source.clone()),
             content,
         }));
     }

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::{Secret, Service};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use k8s_openapi::api::networking::v1::{Ingress, IngressClass};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use k8s_openapi::{ByteString, Metadata};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
@@ -15,7 +16,10 @@ use crate::code::Code;
 use crate::diagnostic::Diagnostic;
 use crate::object::{Kind, ObjectKey, ObjectRef};
 use crate::secret::SecretObject;
-use crate::snapshot::Content;
+use crate::snapshot::{Content, SERVICE_NAME};
+
+/// A second copy of the whole object, which `kubectl apply` leaves on it.
+const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 
 /// The groups in which a kind of ours has had other versions.
 const OUR_GROUPS: [&str; 3] = ["networking.k8s.io", "extensions", "discovery.k8s.io"];
@@ -102,14 +106,15 @@ fn not_text(object: &ObjectRef, value: &Value) -> Vec<Diagnostic> {
     .collect()
 }
 
-fn typed<T: DeserializeOwned + Serialize>(
+fn typed<T: DeserializeOwned + Serialize + Metadata<Ty = ObjectMeta>>(
     object: &ObjectRef,
     value: &Value,
     content: impl FnOnce(T) -> Content,
 ) -> (Option<Content>, Vec<Diagnostic>) {
     match T::deserialize(value) {
-        Ok(typed) => {
+        Ok(mut typed) => {
             let unknown = fields::unknown(&typed, value);
+            trim(typed.metadata_mut());
             let unknown = unknown.into_iter().map(|field| {
                 let kind = object.kind.as_str();
                 let message = format!("{kind} objects have no such field; it does nothing.");
@@ -134,6 +139,21 @@ fn typed<T: DeserializeOwned + Serialize>(
             let found = Diagnostic::new(Code::ObjectInvalid, object.clone(), message).field(field);
             (None, vec![found])
         }
+    }
+}
+
+/// Leaves out what nobody reads and of which there is much: it would be kept for as long as the
+/// object is.
+fn trim(metadata: &mut ObjectMeta) {
+    metadata.managed_fields = None;
+    metadata.owner_references = None;
+    metadata.finalizers = None;
+    metadata.labels = metadata.labels.take().and_then(|mut labels| {
+        let service = labels.remove_entry(SERVICE_NAME)?;
+        Some([service].into())
+    });
+    if let Some(annotations) = &mut metadata.annotations {
+        annotations.remove(LAST_APPLIED);
     }
 }
 

@@ -1,0 +1,122 @@
+//! A text to its documents, one after the other.
+//!
+//! This is the only module that knows the YAML library.
+
+use serde_json::Value;
+
+use super::Limits;
+
+/// How much of a text is read at once, when it has more than one document.
+///
+/// A document as a tree needs many times the memory of its text, and is only needed until it is
+/// an object.
+const PART: usize = 256 << 10;
+
+/// Hands the documents of a JSON text to `each`, until one cannot be read.
+pub(super) fn json(text: &str, mut each: impl FnMut(Value)) -> Result<(), String> {
+    for document in serde_json::Deserializer::from_str(text).into_iter() {
+        each(document.map_err(|error| error.to_string())?);
+    }
+    Ok(())
+}
+
+/// Hands the documents of a YAML text to `each`, until one cannot be read.
+pub(super) fn yaml(text: &str, limits: &Limits, mut each: impl FnMut(Value)) -> Result<(), String> {
+    for part in parts(text) {
+        let documents = read(part, limits);
+        // Seen from the start of the text, the error says the line where it is.
+        let documents = documents.map_err(|error| read(text, limits).err().unwrap_or(error));
+        documents?.into_iter().for_each(&mut each);
+    }
+    Ok(())
+}
+
+/// A text in parts of whole documents.
+///
+/// An alias or a directive may concern documents of another part, so a text that could have one
+/// is read as a whole; and so its limits hold for the whole.
+fn parts(text: &str) -> impl Iterator<Item = &str> {
+    let is_one = text.contains('&') || text.starts_with('%') || text.contains("\n%");
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        let end = if is_one { None } else { next_document(rest) };
+        let (part, after) = rest.split_at_checked(end.unwrap_or(rest.len()))?;
+        rest = after;
+        (!part.is_empty()).then_some(part)
+    })
+}
+
+/// Where, after a part's length, a document begins: at a line with nothing but its marker, or
+/// more behind a space (YAML 1.2.2, section 9.1.2).
+fn next_document(text: &str) -> Option<usize> {
+    let after = text.as_bytes().get(PART..)?;
+    let mut lines = after.windows(5);
+    let marker = lines.position(|five| {
+        let is_marker = five.starts_with(b"\n---");
+        is_marker && five.last().is_some_and(u8::is_ascii_whitespace)
+    });
+    marker.map(|at| PART + at + 1)
+}
+
+fn read(text: &str, limits: &Limits) -> Result<Vec<Value>, String> {
+    // A document without aliases has no more events than bytes, so only aliases need bounds of
+    // their own; the rest is bounded by the size of the text. An event that an alias repeats is
+    // no larger than the text either.
+    let bytes = text.len() + 16;
+    let alias_events = limits.alias_bytes / bytes;
+    let options = serde_saphyr::options! {
+        budget: serde_saphyr::budget! {
+            max_depth: limits.depth,
+            max_documents: bytes,
+            max_events: bytes * 2 + alias_events,
+            max_nodes: bytes + alias_events,
+            max_total_scalar_bytes: bytes,
+            max_recorded_anchor_events: bytes * 2,
+        },
+        alias_limits: serde_saphyr::alias_limits! {
+            max_total_replayed_events: alias_events,
+            max_replay_stack_depth: 16,
+        },
+        with_snippet: false,
+    };
+    serde_saphyr::from_multiple_with_options(text, options)
+        .map_err(|error| error.render_with_formatter(&serde_saphyr::UserMessageFormatter))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_are_whole_documents_and_together_the_text() {
+        let document = format!("---\na: {}\n", "x".repeat(PART / 3));
+        let text = document.repeat(10);
+        let all: Vec<_> = parts(&text).collect();
+        assert_eq!(all.concat(), text);
+        assert_eq!(all.len(), 4);
+        assert!(all.iter().all(|part| part.starts_with("---\n")));
+        let with_anchor = text.replacen("a: x", "a: &x x", 1);
+        assert_eq!(parts(&with_anchor).count(), 1);
+        assert_eq!(parts("").count(), 0);
+    }
+
+    #[test]
+    fn what_only_looks_like_a_marker_is_text() {
+        let text = format!("a: {}\n---b\n ---\n", "x".repeat(PART));
+        assert_eq!(parts(&text).count(), 1);
+    }
+
+    #[test]
+    fn documents_come_in_order_and_an_error_says_its_line() {
+        let document = |n: usize| format!("---\nn: {n}\nx: {}\n", "x".repeat(PART / 3));
+        let mut text: String = (0..10).map(document).collect();
+        let mut seen = Vec::new();
+        let read = yaml(&text, &Limits::default(), |document| seen.push(document));
+        assert_eq!(read, Ok(()));
+        let numbers: Vec<_> = seen.iter().map(|d| d["n"].as_u64().unwrap()).collect();
+        assert_eq!(numbers, (0..10).collect::<Vec<_>>());
+        text.push_str("---\nn: [");
+        let error = yaml(&text, &Limits::default(), drop).unwrap_err();
+        assert!(error.contains("line 32"), "{error}");
+    }
+}
