@@ -12,6 +12,7 @@ mod admin;
 mod body;
 mod choice;
 mod conn;
+mod descriptors;
 mod dispatch;
 #[cfg(test)]
 mod docs;

@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use socket2::{Domain, Protocol, Socket as RawSocket, Type};
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 
@@ -20,6 +20,9 @@ const BACKLOG: i32 = 4096;
 
 /// How long accepting pauses when the process has no file descriptor left.
 const PAUSE: Duration = Duration::from_millis(100);
+
+/// How long a client may take to hear that there is no room for it.
+const LINGER: Duration = Duration::from_secs(1);
 
 const OVERLOADED: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\nretry-after: 1\r\nconnection: close\r\n\r\n";
 
@@ -187,6 +190,10 @@ pub(crate) async fn accept(worker: Arc<Worker>, listener: Listener, tls: TlsAcce
             () = worker.drain.closing() => return,
         };
         match accepted {
+            Ok((stream, _)) if worker.descriptors.is_scarce(&stream) => {
+                refuse(&worker, listener.plane, stream);
+                tokio::time::sleep(PAUSE).await;
+            }
             Ok((stream, peer)) => admit(&worker, listener.plane, &tls, stream, peer),
             Err(error) if is_client_fault(&error) => {}
             // Without a free descriptor the kernel would wake us for the same connection for ever.
@@ -211,14 +218,12 @@ fn admit(
     stream: TcpStream,
     peer: SocketAddr,
 ) {
+    if worker.open_connections() >= worker.max_connections {
+        return refuse(worker, plane, stream);
+    }
     worker.counters().accepted.fetch_add(1, Ordering::Relaxed);
     let open = worker.open_connection();
     let worker = Arc::clone(worker);
-    if worker.open_connections() > worker.max_connections {
-        worker.counters().refuse(Reason::Overload);
-        tokio::spawn(refuse(plane, stream));
-        return;
-    }
     match plane {
         Plane::Http => tokio::spawn(async move {
             serve::plain(worker, stream, peer).await;
@@ -235,9 +240,25 @@ fn admit(
 }
 
 /// Says 503 to a client that there is no room for; over TLS that would cost a handshake.
-async fn refuse(plane: Plane, mut stream: TcpStream) {
+fn refuse(worker: &Worker, plane: Plane, mut stream: TcpStream) {
+    worker.counters().refuse(Reason::Overload);
+    let Ok(place) = Arc::clone(&worker.refusing).try_acquire_owned() else {
+        return;
+    };
     if plane == Plane::Http {
-        let _ = stream.write_all(OVERLOADED).await;
+        tokio::spawn(async move {
+            let saying = tokio::time::timeout(LINGER, say_overloaded(&mut stream));
+            let _ = saying.await;
+            drop(place);
+        });
     }
-    let _ = stream.shutdown().await;
+}
+
+/// Its request is read, or the kernel would answer it with a reset that overtakes ours.
+async fn say_overloaded(stream: &mut TcpStream) -> io::Result<()> {
+    stream.write_all(OVERLOADED).await?;
+    stream.shutdown().await?;
+    let mut scratch = [0; 4096];
+    while stream.read(&mut scratch).await? > 0 {}
+    Ok(())
 }

@@ -208,6 +208,8 @@ where
         if !is_told && (is_idle || worker.drain.is_closing()) {
             is_told = true;
             activity.reading.arm(GOING);
+            // Looked at once more: a client that says nothing more would not wake us.
+            let _ = activity.reading.poll_expired(cx);
             connection.as_mut().graceful_shutdown();
         }
         connection.as_mut().poll(cx).map(drop)

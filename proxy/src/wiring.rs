@@ -11,6 +11,7 @@ use tokio_rustls::TlsAcceptor;
 use crate::accesslog::Writer;
 use crate::activity::Patience;
 use crate::admin;
+use crate::descriptors::Descriptors;
 use crate::drain::{Drain, Pace};
 use crate::listen::{self, ListenError, Plane, Socket};
 use crate::metrics::Metrics;
@@ -65,13 +66,18 @@ pub fn run(options: Options) -> Result<(), Fatal> {
     let tls = TlsAcceptor::from(tls::server(Arc::clone(&current))?);
     let log = Writer::start(options.access_log, std::io::stdout())?;
 
+    let descriptors = Descriptors::of_process();
+    let max_connections = options
+        .max_connections
+        .map_or(descriptors.for_clients(), |max| max.get());
     let shared = Shared {
         current: Arc::clone(&current),
         metrics: Arc::clone(&metrics),
         drain: Arc::clone(&drain),
-        connector: Connector::new().map_err(TlsError::from)?,
+        connector: Connector::new(descriptors).map_err(TlsError::from)?,
+        descriptors,
         patience: Patience::from(&options),
-        max_connections: max_connections(&options).div_ceil(count),
+        max_connections: max_connections.div_ceil(count),
         started: std::time::Instant::now(),
     };
     let workers = sockets.into_iter().enumerate().map(|(index, sockets)| {
@@ -181,21 +187,4 @@ pub(crate) fn say_listening(what: &str, address: SocketAddr) {
 /// Writes a line to standard error; that nobody may be there to read it is no reason to stop.
 pub(crate) fn say(line: impl Display) {
     let _ = writeln!(std::io::stderr(), "{line}");
-}
-
-/// How many clients there is room for: each may need a connection to an endpoint as well.
-fn max_connections(options: &Options) -> usize {
-    const RESERVED: usize = 64;
-    let files = std::fs::read_to_string("/proc/self/limits")
-        .ok()
-        .and_then(|limits| {
-            let line = limits
-                .lines()
-                .find(|line| line.starts_with("Max open files"))?;
-            line.split_whitespace().nth(3)?.parse::<usize>().ok()
-        });
-    let by_files = files.unwrap_or(1024).saturating_sub(RESERVED) / 5 * 4;
-    options
-        .max_connections
-        .map_or(by_files.max(16), |max| max.get())
 }

@@ -11,11 +11,13 @@ use std::time::Instant;
 
 use http::HeaderValue;
 use tokio::runtime::{Builder, Runtime};
+use tokio::sync::Semaphore;
 use tokio_rustls::TlsAcceptor;
 
 use crate::accesslog::AccessLog;
 use crate::activity::Patience;
 use crate::choice;
+use crate::descriptors::Descriptors;
 use crate::drain::Drain;
 use crate::listen::{self, Socket};
 use crate::metrics::{Metrics, WorkerMetrics};
@@ -25,6 +27,9 @@ use crate::upstream::{Connector, Pool};
 
 /// Idle connections to endpoints are looked at every so many ticks.
 const PRUNE_EVERY: u64 = 10;
+
+/// How many clients may be told at once that there is no room for them; others are told nothing.
+const REFUSING: usize = 64;
 
 /// What one worker has.
 #[derive(Debug)]
@@ -43,6 +48,10 @@ pub(crate) struct Worker {
     pub(crate) patience: Patience,
     /// How many client connections it may have.
     pub(crate) max_connections: usize,
+    /// How many files the process may have open.
+    pub(crate) descriptors: Descriptors,
+    /// How many clients may be told at once that there is no room for them.
+    pub(crate) refusing: Arc<Semaphore>,
     metrics: Arc<Metrics>,
     idle_counters: WorkerCounters,
     local: Local,
@@ -59,6 +68,7 @@ pub(crate) struct Shared {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) drain: Arc<Drain>,
     pub(crate) connector: Connector,
+    pub(crate) descriptors: Descriptors,
     pub(crate) patience: Patience,
     pub(crate) max_connections: usize,
     /// The workers' common zero of time: latencies that one noted are read by others.
@@ -86,6 +96,8 @@ impl Worker {
             drain: Arc::clone(&shared.drain),
             patience: shared.patience.clone(),
             max_connections: shared.max_connections,
+            descriptors: shared.descriptors,
+            refusing: Arc::new(Semaphore::new(REFUSING)),
             metrics: Arc::clone(&shared.metrics),
             idle_counters: Arc::new(WorkerMetrics::new()),
             local: Local::new(Arc::clone(&shared.current)),

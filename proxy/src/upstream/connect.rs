@@ -15,6 +15,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
+use crate::descriptors::Descriptors;
 use crate::tls;
 
 /// What is spoken over a connection to an endpoint.
@@ -42,6 +43,7 @@ impl Transport {
 pub(crate) struct Connector {
     https: Arc<ClientConfig>,
     h2: Arc<ClientConfig>,
+    descriptors: Descriptors,
 }
 
 impl std::fmt::Debug for Connector {
@@ -51,8 +53,9 @@ impl std::fmt::Debug for Connector {
 }
 
 impl Connector {
-    pub(crate) fn new() -> Result<Self, rustls::Error> {
+    pub(crate) fn new(descriptors: Descriptors) -> Result<Self, rustls::Error> {
         Ok(Self {
+            descriptors,
             https: tls::client(&[b"http/1.1"])?,
             h2: tls::client(&[b"h2"])?,
         })
@@ -64,6 +67,9 @@ impl Connector {
     /// When the endpoint does not accept, or its TLS handshake fails.
     pub(crate) async fn connect(&self, to: SocketAddr, over: Transport) -> io::Result<Io> {
         let tcp = TcpStream::connect(to).await?;
+        if self.descriptors.is_scarce(&tcp) {
+            return Err(io::Error::other("too many files are open"));
+        }
         tcp.set_nodelay(true)?;
         keep_alive(&tcp)?;
         let config = match over {

@@ -72,8 +72,19 @@ pub struct Started {
 impl Proxy {
     /// A proxy with one worker on free ports of the loopback address.
     pub fn new() -> Self {
+        Self::started_by(Command::new(env!("CARGO_BIN_EXE_portreeve-proxy")))
+    }
+
+    /// One that may have so many files open.
+    pub fn with_open_files(limit: usize) -> Self {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", &format!("ulimit -n {limit}; exec \"$0\" \"$@\"")]);
+        shell.arg(env!("CARGO_BIN_EXE_portreeve-proxy"));
+        Self::started_by(shell)
+    }
+
+    fn started_by(mut command: Command) -> Self {
         let dir = Dir::new();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_portreeve-proxy"));
         command.arg("--manifests").arg(dir.path());
         for flag in ["--http", "--https", "--admin"] {
             command.args([flag, "127.0.0.1:0"]);
