@@ -1,7 +1,8 @@
 //! A directory of manifests as the source: read, translated by the controller's own translator,
 //! and followed.
 //!
-//! A file that cannot be read keeps what it said last; an object that is wrong harms no other.
+//! A file that cannot be read keeps what it said last, and only one that is known to be gone takes
+//! its objects with it; an object that is wrong harms no other.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -66,7 +67,8 @@ pub(crate) struct Directory {
 
 /// What a file said when it was last readable.
 struct File {
-    stamp: Stamp,
+    /// The version that was read; `None` when it could not be and is to be tried again.
+    stamp: Option<Stamp>,
     objects: Vec<Object>,
     diagnostics: Vec<Diagnostic>,
 }
@@ -104,10 +106,12 @@ impl Directory {
             return false;
         };
         let before = self.files.len();
-        self.files.retain(|path, _| found.contains_key(path));
+        self.files
+            .retain(|path, _| found.contains_key(path) || !tree::is_gone(path));
         let mut has_changed = self.files.len() != before;
         for (path, stamp) in found {
-            if self.files.get(&path).is_none_or(|file| file.stamp != stamp) {
+            let same = |file: &File| file.stamp == Some(stamp);
+            if !self.files.get(&path).is_some_and(same) {
                 has_changed = true;
                 self.read_file(path, stamp);
             }
@@ -117,17 +121,17 @@ impl Directory {
 
     fn read_file(&mut self, path: PathBuf, stamp: Stamp) {
         let last = self.files.remove(&path).map(|file| file.objects);
-        let name = path
-            .strip_prefix(&self.root)
-            .unwrap_or(&path)
-            .display()
-            .to_string();
-        let text = std::fs::read(&path).map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
-        let parsed = manifest::parse(&name, &text.unwrap_or_default(), &Limits::default());
-        let (objects, diagnostics) = match parsed {
-            Ok(parsed) => parsed,
-            Err(unreadable) => (last.unwrap_or_default(), vec![*unreadable]),
+        let name = path.strip_prefix(&self.root).unwrap_or(&path);
+        let name = name.display().to_string();
+        let (stamp, read) = match std::fs::read(&path) {
+            Ok(bytes) => (Some(stamp), parse(&name, &bytes, last.as_deref())),
+            Err(error) => {
+                let why = format!("It cannot be read: {error}; see who may read it.");
+                (None, Err(Box::new(manifest::unreadable(&name, why))))
+            }
         };
+        let (objects, diagnostics) =
+            read.unwrap_or_else(|unreadable| (last.unwrap_or_default(), vec![*unreadable]));
         let file = File {
             stamp,
             objects,
@@ -166,6 +170,23 @@ impl Directory {
         }
         self.said = said;
     }
+}
+
+/// What a file says.
+///
+/// # Errors
+/// When that cannot be known. Who writes a file in place empties it first, so an empty file does
+/// not say that its objects are gone.
+fn parse(
+    name: &str,
+    bytes: &[u8],
+    last: Option<&[Object]>,
+) -> Result<(Vec<Object>, Vec<Diagnostic>), Box<Diagnostic>> {
+    if bytes.trim_ascii().is_empty() && last.is_some_and(|last| !last.is_empty()) {
+        let why = "It is empty, so its objects are kept as they were; remove it to remove them.";
+        return Err(Box::new(manifest::unreadable(name, why)));
+    }
+    manifest::parse(name, &String::from_utf8_lossy(bytes), &Limits::default())
 }
 
 /// Serves the directory for as long as the process lives.

@@ -62,6 +62,20 @@ pub(crate) fn manifests(root: &Path) -> io::Result<BTreeMap<PathBuf, Stamp>> {
     Ok(found)
 }
 
+/// Whether a file is certainly not there any more.
+///
+/// A listing can miss one that is being replaced, and shows nothing at all when the process has
+/// no descriptor left.
+pub(crate) fn is_gone(path: &Path) -> bool {
+    match fs::metadata(path) {
+        Ok(file) => !file.is_file(),
+        Err(error) => matches!(
+            error.kind(),
+            io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+        ),
+    }
+}
+
 fn is_manifest(path: &Path) -> bool {
     let extension = path.extension().and_then(|extension| extension.to_str());
     matches!(extension, Some("yaml" | "yml" | "json"))

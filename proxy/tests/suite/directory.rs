@@ -99,6 +99,33 @@ fn a_file_that_is_cut_short_keeps_what_it_said() {
 }
 
 #[test]
+fn a_file_that_was_emptied_or_may_not_be_read_keeps_what_it_said() {
+    let backend = Backend::named("one");
+    let proxy = Proxy::new()
+        .file("s.yaml", service("one", &[backend.address]))
+        .file("a.yaml", ingress("a", "a.example", "one"))
+        .start();
+    let file = proxy.dir.path().join("a.yaml");
+    std::fs::write(&file, "").unwrap();
+    wait_until("the empty file to be named", || {
+        proxy.said().contains("a.yaml: ManifestUnreadable")
+    });
+    assert_eq!(text(&proxy, "a.example"), "one");
+    // Whoever reads this file gets an error, root included.
+    let link = proxy.dir.path().join(".a.new");
+    std::os::unix::fs::symlink("/proc/self/mem", &link).unwrap();
+    std::fs::rename(link, &file).unwrap();
+    wait_until("the unreadable file to be named", || {
+        proxy.said().contains("It cannot be read")
+    });
+    assert_eq!(text(&proxy, "a.example"), "one");
+    std::fs::remove_file(file).unwrap();
+    wait_until("the route to go", || {
+        get(proxy.http(), "a.example", "/").status == 404
+    });
+}
+
+#[test]
 fn a_bad_object_is_named_with_its_fix_and_harms_no_other() {
     let backend = Backend::named("here");
     let bad =
