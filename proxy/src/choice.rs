@@ -1,6 +1,5 @@
 //! What the choice of a backend and an endpoint depends on, taken from the request.
 
-use std::fmt::Write;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use http::HeaderMap;
@@ -83,8 +82,10 @@ fn argument<'a>(parts: &'a Parts, name: &str) -> Option<&'a str> {
 
 /// 32 hexadecimal digits from two random numbers.
 pub(crate) fn hex(high: u64, low: u64) -> String {
+    let bytes = high.to_be_bytes().into_iter().chain(low.to_be_bytes());
+    let digits = bytes.flat_map(|byte| [byte >> 4, byte & 15]);
     let mut text = String::with_capacity(32);
-    let _ = write!(text, "{high:016x}{low:016x}");
+    text.extend(digits.filter_map(|digit| char::from_digit(digit.into(), 16)));
     text
 }
 

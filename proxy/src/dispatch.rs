@@ -6,6 +6,7 @@ use http::header::{CONTENT_LENGTH, COOKIE, SET_COOKIE, TRAILER, TRANSFER_ENCODIN
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Version};
 use hyper::body::{Body as _, Incoming};
+use hyper::upgrade::OnUpgrade;
 use portreeve_table::{Backend, Forward, Protocol};
 
 use crate::body::{Body, Streaming};
@@ -20,7 +21,7 @@ use crate::state::{Generation, Upstream};
 use crate::target::Target;
 use crate::upload::{Progress, RequestBody};
 use crate::upstream::{
-    Answer, Choice, Failure, Lease, PoolKey, Session, Transport, Visit, set_cookie,
+    Answer, Choice, Failure, Lease, PoolKey, Session, Terms, Transport, Visit, set_cookie,
 };
 use crate::worker::Worker;
 use crate::{choice, forward, respond, upgrade};
@@ -49,62 +50,150 @@ pub(crate) struct Destination<'a> {
     transport: Transport,
 }
 
-/// A request as an endpoint gets it, and what is to be remembered of the client's.
-struct Outgoing {
-    request: Request<RequestBody>,
+/// A request on its way to an endpoint, and what is to be remembered of the client's.
+pub(crate) struct Outgoing<'a> {
+    destination: Destination<'a>,
+    /// The request, until it is written.
+    request: Option<Request<RequestBody>>,
     progress: Option<Arc<Progress>>,
     takes_trailers: bool,
     user_agent: Option<HeaderValue>,
+    /// The client's half of a tunnel, when it asks for one that we open.
+    tunnel: Option<OnUpgrade>,
 }
 
 /// An endpoint's answer, with what it holds on to.
-struct Delivered {
+pub(crate) struct Delivered {
     response: Response<Incoming>,
     streaming: Streaming,
     session: Option<Session>,
 }
 
-impl Call<'_> {
-    /// Forwards the request and returns the endpoint's response.
-    pub(crate) async fn run(
+impl<'a> Call<'a> {
+    /// Decides where the request goes, and what the endpoint gets.
+    ///
+    /// # Errors
+    /// When there is nobody to send it to, or a rewrite made no path of its path.
+    pub(crate) fn prepare(
         &self,
         mut request: Incomer,
         record: &mut Record,
-    ) -> Result<Reply, Error> {
+    ) -> Result<Outgoing<'a>, Error> {
         let destination = self.destination(&request.parts)?;
-        let is_tunnel = wants_tunnel(&request) && !destination.transport.is_multiplexed();
-        let client = request.upgrade.take().filter(|_| is_tunnel);
-        let mut outgoing = self.outgoing(request, destination.transport, is_tunnel, record)?;
-        let sent = std::mem::take(&mut outgoing.request);
+        let transport = destination.transport;
+        let opens_tunnel = wants_tunnel(&request) && !transport.is_multiplexed();
+        let tunnel = request.upgrade.take().filter(|_| opens_tunnel);
+        let takes_trailers = forward::accepts_trailers(&request.parts.headers);
+        let user_agent = request.parts.headers.get(USER_AGENT).cloned();
+        let (request, progress) = self.rewrite(request, transport, opens_tunnel, record)?;
+        Ok(Outgoing {
+            destination,
+            request: Some(request),
+            progress,
+            takes_trailers,
+            user_agent,
+            tunnel,
+        })
+    }
+
+    /// Tries endpoints until one answers or none may be tried.
+    ///
+    /// # Errors
+    /// With what went wrong at the last of them.
+    pub(crate) async fn send(
+        &self,
+        outgoing: &mut Outgoing<'_>,
+        record: &mut Record,
+    ) -> Result<Delivered, Error> {
+        let destination = &outgoing.destination;
+        let request = &mut outgoing.request;
         let progress = outgoing.progress.as_ref();
-        let mut delivered = self.send(sent, progress, &destination, record).await?;
-        if delivered.response.status() == StatusCode::SWITCHING_PROTOCOLS {
-            let client = client.ok_or(Error::Upgrade)?;
-            let Delivered {
-                response,
-                streaming,
-                ..
-            } = delivered;
+        let mut tries = Tries::start(
+            destination,
+            &self.forward.retry,
+            request,
+            progress.is_some(),
+        )
+        .ok_or(Error::NoEndpoint)?;
+        loop {
+            let endpoint = tries.endpoint().ok_or(Error::NoEndpoint)?;
+            record.sent_to(endpoint.address, request.as_ref());
+            let in_flight = endpoint.state.begin();
+            let key = PoolKey {
+                address: endpoint.address,
+                transport: destination.transport,
+            };
+            let terms = Terms {
+                waits: &self.forward.timeouts,
+                progress: progress.map(Arc::as_ref),
+                reuse: tries.reuse(),
+            };
+            let sent = self.worker.pool.send(key, request, terms).await;
+            match sent.and_then(unambiguous) {
+                Ok(answer) => {
+                    let status = answer.response.status().as_u16();
+                    let micros = record.answered(status);
+                    endpoint.state.observe(micros, self.worker.now_micros());
+                    if !tries.after_answer(status, request) {
+                        let upload = progress.cloned();
+                        return Ok(self.delivered(answer, in_flight, upload, tries.session()));
+                    }
+                }
+                Err(failure) => {
+                    if let Some(clients_fault) = progress.and_then(|progress| progress.failure()) {
+                        return Err(clients_fault);
+                    }
+                    endpoint.state.observe(FAILED, self.worker.now_micros());
+                    tries.after_failure(failure, request)?;
+                }
+            }
+        }
+    }
+
+    /// The client's response to what an endpoint answered.
+    ///
+    /// # Errors
+    /// When the endpoint switched to a protocol that nobody asked for.
+    pub(crate) fn reply(
+        &self,
+        outgoing: Outgoing<'_>,
+        delivered: Delivered,
+    ) -> Result<Reply, Error> {
+        let Delivered {
+            mut response,
+            streaming,
+            session,
+        } = delivered;
+        if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+            let client = outgoing.tunnel.ok_or(Error::Upgrade)?;
             return upgrade::tunnel(self.worker, self.conn, client, response, streaming)
                 .map(Reply::from);
         }
-        clean(&mut delivered.response, outgoing.takes_trailers);
-        self.keep_session(
-            &mut delivered,
-            destination.backend,
-            outgoing.user_agent.as_ref(),
-        );
+        clean(&mut response, outgoing.takes_trailers);
+        if let (Some(session), Some(affinity)) = (session, &outgoing.destination.backend.affinity) {
+            let visit = Visit {
+                tls: self.conn.is_tls,
+                unix_seconds: choice::unix_seconds(),
+                user_agent: outgoing
+                    .user_agent
+                    .as_ref()
+                    .and_then(|agent| agent.to_str().ok()),
+            };
+            if let Some(cookie) = set_cookie(&affinity.cookie, session, &visit) {
+                response.headers_mut().append(SET_COOKIE, cookie);
+            }
+        }
         Ok(Reply {
-            response: delivered.response.map(Body::incoming),
-            streaming: Some(delivered.streaming),
+            response: response.map(Body::incoming),
+            streaming: Some(streaming),
         })
     }
 
     /// Draws a backend; one without any endpoint makes way for the fallback.
-    fn destination(&self, parts: &Parts) -> Result<Destination<'_>, Error> {
+    fn destination(&self, parts: &Parts) -> Result<Destination<'a>, Error> {
         let random = self.worker.random();
         let drawn = choice::draw(&self.forward.backends, random).ok_or(Error::NoEndpoint)?;
-        let alive = |backend: &'_ Backend| {
+        let alive = |backend: &'a Backend| {
             let upstream = self.generation.upstreams.get(&backend.upstream);
             upstream.filter(|upstream| !upstream.endpoints.is_empty())
         };
@@ -136,102 +225,40 @@ impl Call<'_> {
         })
     }
 
-    /// The request as the endpoint gets it.
-    fn outgoing(
+    /// The request as the endpoint gets it, and how far its body has come, if it has one.
+    fn rewrite(
         &self,
         request: Incomer,
         transport: Transport,
-        is_tunnel: bool,
+        opens_tunnel: bool,
         record: &mut Record,
-    ) -> Result<Outgoing, Error> {
+    ) -> Result<(Request<RequestBody>, Option<Arc<Progress>>), Error> {
         let (mut parts, body) = (request.parts, request.body);
-        let takes_trailers = forward::accepts_trailers(&parts.headers);
-        let user_agent = parts.headers.get(USER_AGENT).cloned();
         let rewritten = self.forward.rewrite.as_ref().map(|template| {
             let groups = self.matched.groups(self.target.path(&parts.uri));
             let groups: Vec<_> = groups.iter().map(String::as_str).collect();
             template.expand(&groups)
         });
-        let identity = forward::Identity {
-            conn: self.conn,
-            request_id: self.worker.request_id(),
-        };
-        forward::headers(&mut parts, self.target, self.forward, transport, identity);
+        let worker = self.worker;
+        forward::headers(
+            &mut parts,
+            self.target,
+            self.forward,
+            transport,
+            self.conn,
+            || worker.request_id(),
+        );
         forward::uri(&mut parts, self.target, rewritten.as_deref(), transport)?;
         forward::frame(&mut parts, &body.size_hint(), !body.is_end_stream());
-        if is_tunnel {
+        if opens_tunnel {
             forward::ask_for_websocket(&mut parts.headers);
         }
         parts.extensions.clear();
         record.request_bytes(body.size_hint().lower());
-        let timer = || self.worker.clock.timer();
+        let timer = || worker.clock.timer();
         let client = &self.conn.activity;
         let (body, progress) = RequestBody::new(body, self.limits.body, timer, client);
-        Ok(Outgoing {
-            request: Request::from_parts(parts, body),
-            progress,
-            takes_trailers,
-            user_agent,
-        })
-    }
-
-    /// Tries endpoints until one answers or none may be tried.
-    async fn send(
-        &self,
-        mut request: Request<RequestBody>,
-        progress: Option<&Arc<Progress>>,
-        destination: &Destination<'_>,
-        record: &mut Record,
-    ) -> Result<Delivered, Error> {
-        let tries = Tries::start(
-            destination,
-            &self.forward.retry,
-            &request,
-            progress.is_some(),
-        );
-        let mut tries = tries.ok_or(Error::NoEndpoint)?;
-        let waits = &self.forward.timeouts;
-        loop {
-            let endpoint = tries.endpoint().ok_or(Error::NoEndpoint)?;
-            record.sent_to(endpoint.address, request.headers());
-            let in_flight = endpoint.state.begin();
-            let key = PoolKey {
-                address: endpoint.address,
-                transport: destination.transport,
-            };
-            let pool = &self.worker.pool;
-            let sent = pool
-                .send(
-                    key,
-                    request,
-                    waits,
-                    progress.map(Arc::as_ref),
-                    tries.reuse(),
-                )
-                .await
-                .and_then(unambiguous);
-            request = match sent {
-                Ok(answer) => {
-                    let status = answer.response.status().as_u16();
-                    let micros = record.answered(status);
-                    endpoint.state.observe(micros, self.worker.now_micros());
-                    match tries.after_answer(status) {
-                        Some(again) => again,
-                        None => {
-                            let upload = progress.cloned();
-                            return Ok(self.delivered(answer, in_flight, upload, tries.session()));
-                        }
-                    }
-                }
-                Err(failure) => match progress.and_then(|progress| progress.failure()) {
-                    Some(clients_fault) => return Err(clients_fault),
-                    None => {
-                        endpoint.state.observe(FAILED, self.worker.now_micros());
-                        tries.after_failure(*failure)?
-                    }
-                },
-            };
-        }
+        Ok((Request::from_parts(parts, body), progress))
     }
 
     fn delivered(
@@ -258,31 +285,11 @@ impl Call<'_> {
             session,
         }
     }
-
-    /// Tells the client its session, when it has none or another.
-    fn keep_session(
-        &self,
-        delivered: &mut Delivered,
-        backend: &Backend,
-        user_agent: Option<&HeaderValue>,
-    ) {
-        let (Some(session), Some(affinity)) = (delivered.session, &backend.affinity) else {
-            return;
-        };
-        let visit = Visit {
-            tls: self.conn.is_tls,
-            unix_seconds: choice::unix_seconds(),
-            user_agent: user_agent.and_then(|agent| agent.to_str().ok()),
-        };
-        if let Some(cookie) = set_cookie(&affinity.cookie, session, &visit) {
-            delivered.response.headers_mut().append(SET_COOKIE, cookie);
-        }
-    }
 }
 
 /// A response that ends in one place. hyper takes a coding before a length and never looks at
 /// codings but the last; whoever reads the same bytes otherwise reads another response.
-fn unambiguous(answer: Answer) -> Result<Answer, Box<Failure>> {
+fn unambiguous(answer: Answer) -> Result<Answer, Failure> {
     let headers = answer.response.headers();
     let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
     let is_framed_once = match codings.next() {
@@ -296,7 +303,7 @@ fn unambiguous(answer: Answer) -> Result<Answer, Box<Failure>> {
     if is_framed_once {
         Ok(answer)
     } else {
-        Err(Failure::sent(Error::UpstreamFraming))
+        Err(Error::UpstreamFraming.into())
     }
 }
 

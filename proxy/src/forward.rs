@@ -10,7 +10,7 @@ use http::request::Parts;
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{HeaderMap, HeaderName, HeaderValue, Uri, Version};
 use http_body::SizeHint;
-use portreeve_table::{Forward, HOP_BY_HOP, PathError, normalize};
+use portreeve_table::{Forward, PathError, is_hop_by_hop, normalize};
 
 use crate::conn::Conn;
 use crate::error::{BadRequest, Error};
@@ -18,107 +18,110 @@ use crate::target::Target;
 use crate::trailers;
 use crate::upstream::Transport;
 
-/// Fields that only a proxy in front of an application may set. They are dropped when a client
-/// sends them, because applications believe them; those that are ours are set again.
-const TRUSTED: [HeaderName; 17] = [
-    HeaderName::from_static("x-forwarded-for"),
-    HeaderName::from_static("x-forwarded-host"),
-    HeaderName::from_static("x-forwarded-port"),
-    HeaderName::from_static("x-forwarded-proto"),
-    HeaderName::from_static("x-forwarded-scheme"),
-    HeaderName::from_static("x-forwarded-prefix"),
-    HeaderName::from_static("x-forwarded-server"),
-    HeaderName::from_static("x-scheme"),
-    HeaderName::from_static("x-real-ip"),
-    HeaderName::from_static("forwarded"),
-    HeaderName::from_static("x-original-uri"),
-    HeaderName::from_static("x-original-method"),
-    HeaderName::from_static("x-original-url"),
-    HeaderName::from_static("x-original-host"),
-    HeaderName::from_static("x-original-forwarded-for"),
-    HeaderName::from_static("x-original-forwarded-host"),
-    HeaderName::from_static("proxy"),
-];
+const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+const FORWARDED_PORT: HeaderName = HeaderName::from_static("x-forwarded-port");
+const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+const FORWARDED_SCHEME: HeaderName = HeaderName::from_static("x-forwarded-scheme");
+const ORIGINAL_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-original-forwarded-for");
+const REAL_IP: HeaderName = HeaderName::from_static("x-real-ip");
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const SCHEME: HeaderName = HeaderName::from_static("x-scheme");
+
 /// mTLS verdicts: only a verified handshake may make them.
 const CLIENT_CERT: &str = "ssl-client-";
 
-const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// Fields that only a proxy in front of an application may set. They are dropped when a client
+/// sends them, because applications believe them; those that are ours are set again.
+fn is_trusted(name: &HeaderName) -> bool {
+    matches!(
+        name.as_str(),
+        "x-forwarded-for"
+            | "x-forwarded-host"
+            | "x-forwarded-port"
+            | "x-forwarded-prefix"
+            | "x-forwarded-proto"
+            | "x-forwarded-scheme"
+            | "x-forwarded-server"
+            | "x-original-forwarded-for"
+            | "x-original-forwarded-host"
+            | "x-original-host"
+            | "x-original-method"
+            | "x-original-uri"
+            | "x-original-url"
+            | "x-real-ip"
+            | "x-scheme"
+            | "forwarded"
+            | "proxy"
+    )
+}
 
 /// Fields that a `Connection` field cannot nominate away, because something depends on them.
 pub(crate) fn is_protected(name: &HeaderName) -> bool {
-    *name == HOST
-        || *name == CONTENT_LENGTH
-        || *name == http::header::AUTHORIZATION
-        || *name == COOKIE
-        || *name == REQUEST_ID
-        || TRUSTED.contains(name)
+    matches!(
+        name.as_str(),
+        "host" | "content-length" | "authorization" | "cookie" | "x-request-id"
+    ) || is_trusted(name)
 }
 
 /// Removes what concerns one connection only.
 pub(crate) fn strip_hop_by_hop(headers: &mut HeaderMap) {
-    if headers.contains_key(CONNECTION) {
-        let nominated: Vec<HeaderName> = headers
-            .get_all(CONNECTION)
-            .iter()
-            .flat_map(|value| value.as_bytes().split(|b| *b == b','))
-            .filter_map(|name| HeaderName::from_bytes(name.trim_ascii()).ok())
-            .filter(|name| !is_protected(name))
-            .collect();
-        for name in nominated {
-            headers.remove(name);
-        }
+    strip_nominated(headers);
+    remove_where(headers, is_hop_by_hop);
+}
+
+/// Removes what `Connection` fields name, as far as they may.
+fn strip_nominated(headers: &mut HeaderMap) {
+    if !headers.contains_key(CONNECTION) {
+        return;
     }
-    for name in &HOP_BY_HOP {
+    let nominated: Vec<HeaderName> = headers
+        .get_all(CONNECTION)
+        .iter()
+        .flat_map(|value| value.as_bytes().split(|b| *b == b','))
+        .filter_map(|name| HeaderName::from_bytes(name.trim_ascii()).ok())
+        .filter(|name| !is_protected(name))
+        .collect();
+    for name in nominated {
         headers.remove(name);
     }
 }
 
-/// What an endpoint is told about the client.
-pub(crate) struct Identity<'a> {
-    pub(crate) conn: &'a Conn,
-    /// Used when the client gave no usable one: 32 hexadecimal digits.
-    pub(crate) request_id: HeaderValue,
-}
-
 /// Rewrites the head of a client's request for an endpoint. The target is set by [`uri`].
+///
+/// `request_id` is asked for when the client gave no usable one.
 pub(crate) fn headers(
     parts: &mut Parts,
     target: &Target,
     forward: &Forward,
     transport: Transport,
-    identity: Identity<'_>,
+    conn: &Conn,
+    request_id: impl FnOnce() -> HeaderValue,
 ) {
     let accepts_trailers = accepts_trailers(&parts.headers);
     let headers = &mut parts.headers;
     let trailers = headers.remove(TRAILER);
-    strip_hop_by_hop(headers);
-    headers.remove(EXPECT);
-    drop_aliases(headers);
+    strip_nominated(headers);
     join_cookies(headers);
-    let conn = identity.conn;
     let claimed = headers.remove(FORWARDED_FOR);
-    for name in &TRUSTED {
-        headers.remove(name);
-    }
+    remove_where(headers, |name| {
+        is_hop_by_hop(name) || *name == EXPECT || is_trusted(name) || is_alias(name)
+    });
     let host = host_value(headers, &parts.uri, target);
     let scheme = conn.scheme();
-    for (name, value) in [
-        ("x-forwarded-host", &host),
-        ("x-forwarded-proto", &scheme),
-        ("x-forwarded-scheme", &scheme),
-        ("x-scheme", &scheme),
-        ("x-forwarded-for", &conn.peer_ip),
-        ("x-real-ip", &conn.peer_ip),
-        ("x-forwarded-port", &conn.port),
-    ] {
-        headers.insert(HeaderName::from_static(name), value.clone());
-    }
+    headers.reserve(10);
+    headers.insert(FORWARDED_HOST, host.clone());
+    headers.insert(FORWARDED_PROTO, scheme.clone());
+    headers.insert(FORWARDED_SCHEME, scheme.clone());
+    headers.insert(SCHEME, scheme);
+    headers.insert(FORWARDED_FOR, conn.peer_ip.clone());
+    headers.insert(REAL_IP, conn.peer_ip.clone());
+    headers.insert(FORWARDED_PORT, conn.port.clone());
     if let Some(claimed) = claimed {
-        headers.insert(HeaderName::from_static("x-original-forwarded-for"), claimed);
+        headers.insert(ORIGINAL_FORWARDED_FOR, claimed);
     }
     if !headers.get(REQUEST_ID).is_some_and(is_request_id) {
-        headers.insert(REQUEST_ID, identity.request_id);
+        headers.insert(REQUEST_ID, request_id());
     }
     let host = match &forward.host {
         Some(name) => HeaderValue::from_str(name).unwrap_or(host),
@@ -154,22 +157,21 @@ pub(crate) fn accepts_trailers(headers: &HeaderMap) -> bool {
     })
 }
 
-/// `X_Real_IP` is `X-Real-IP` to many applications: names with underscores are dropped, as nginx
-/// drops them, and so are those that only a verified client certificate may set.
-fn drop_aliases(headers: &mut HeaderMap) {
-    if headers.keys().any(is_alias) {
-        let aliases: Vec<_> = headers
-            .keys()
-            .filter(|name| is_alias(name))
-            .cloned()
-            .collect();
-        for name in aliases {
-            headers.remove(name);
-        }
+/// Removes the fields with such a name. Most requests have few, so each name is looked at once
+/// rather than each unwanted one looked for.
+fn remove_where(headers: &mut HeaderMap, is_unwanted: impl Fn(&HeaderName) -> bool) {
+    let unwanted: Vec<_> = headers
+        .keys()
+        .filter(|name| is_unwanted(name))
+        .cloned()
+        .collect();
+    for name in unwanted {
+        headers.remove(name);
     }
 }
 
-/// Whether a field is one of those.
+/// `X_Real_IP` is `X-Real-IP` to many applications: names with underscores are dropped, as nginx
+/// drops them, and so are those that only a verified client certificate may set.
 pub(crate) fn is_alias(name: &HeaderName) -> bool {
     name.as_str().contains('_') || name.as_str().starts_with(CLIENT_CERT)
 }

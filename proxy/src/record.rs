@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
-use http::Method;
 use http::request::Parts;
+use http::{Method, Request};
 
 use crate::accesslog::{self, Line, Outcome};
 use crate::activity::Patience;
@@ -80,10 +80,10 @@ impl Record {
     }
 
     /// The endpoint it was sent to, and under which name.
-    pub(crate) fn sent_to(&mut self, endpoint: SocketAddr, headers: &http::HeaderMap) {
+    pub(crate) fn sent_to<B>(&mut self, endpoint: SocketAddr, request: Option<&Request<B>>) {
         self.upstream = Some(endpoint);
-        if self.line.is_some() {
-            self.request_id = accesslog::request_id(headers).into();
+        if let Some(request) = request.filter(|_| self.line.is_some()) {
+            self.request_id = accesslog::request_id(request.headers()).into();
         }
     }
 

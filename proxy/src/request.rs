@@ -133,7 +133,9 @@ async fn serve(
                 target: &target,
                 limits,
             };
-            call.run(request, record).await? // 502, 503, 504
+            let mut outgoing = call.prepare(request, record)?; // 503
+            let delivered = call.send(&mut outgoing, record).await?; // 502, 503, 504
+            call.reply(outgoing, delivered)?
         }
     };
     if hides_server {

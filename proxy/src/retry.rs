@@ -17,7 +17,7 @@ pub(crate) struct Tries<'a> {
     destination: &'a Destination<'a>,
     retry: &'a Retry,
     /// A copy of the request, when it may be sent twice.
-    spare: Option<Request<()>>,
+    spare: Option<Box<Request<()>>>,
     tried: Vec<usize>,
     chosen: Chosen,
     reuse: Reuse,
@@ -34,11 +34,15 @@ impl<'a> Tries<'a> {
     pub(crate) fn start(
         destination: &'a Destination<'a>,
         retry: &'a Retry,
-        request: &Request<RequestBody>,
+        request: &Option<Request<RequestBody>>,
         has_body: bool,
     ) -> Option<Self> {
-        let is_repeatable = retry.non_idempotent || is_idempotent(request.method());
-        let spare = (is_repeatable && !has_body && !retry.on.is_empty()).then(|| head_of(request));
+        let is_repeatable = |request: &&Request<_>| {
+            !has_body && (retry.non_idempotent || is_idempotent(request.method()))
+        };
+        let worth_it = request.as_ref().filter(|_| !retry.on.is_empty());
+        let spare = worth_it.filter(is_repeatable);
+        let spare = spare.map(|request| Box::new(head_of(request)));
         Some(Self {
             destination,
             retry,
@@ -65,44 +69,48 @@ impl<'a> Tries<'a> {
         self.chosen.start
     }
 
-    /// The request to send again, when a response with this status is not good enough.
-    pub(crate) fn after_answer(&mut self, status: u16) -> Option<Request<RequestBody>> {
+    /// Whether to send again because a response with this status is not good enough; if so, the
+    /// request is in its place.
+    pub(crate) fn after_answer(
+        &mut self,
+        status: u16,
+        request: &mut Option<Request<RequestBody>>,
+    ) -> bool {
         if !self.retry.on.contains(&RetryOn::Status(status)) {
-            return None;
+            return false;
         }
-        let again = self.spare.as_ref().map(whole)?;
-        self.move_on().then_some(again)
+        self.restore(request) && self.move_on()
     }
 
-    /// The request to send again after a failure.
+    /// Prepares another try after a failure; the request is in its place then.
     ///
     /// # Errors
     /// With the failure, when it is final.
     pub(crate) fn after_failure(
         &mut self,
         failure: Failure,
-    ) -> Result<Request<RequestBody>, Error> {
-        let Failure {
-            error,
-            unsent,
-            was_reused,
-        } = failure;
+        request: &mut Option<Request<RequestBody>>,
+    ) -> Result<(), Error> {
+        let Failure { error, was_reused } = failure;
         let is_allowed = self.retry.on.contains(&kind(&error));
-        let again = unsent.or_else(|| self.spare.as_ref().map(whole));
-        let Some(again) = again.filter(|_| is_allowed) else {
+        if !is_allowed || !self.restore(request) {
             return Err(error);
-        };
+        }
         let is_stale = was_reused && self.reuse == Reuse::Allowed;
         if is_stale && matches!(error, Error::Upstream(_)) {
             // It closed an idle connection as we wrote into it: it deserves a fresh one.
             self.reuse = Reuse::Never;
-            return Ok(again);
+            return Ok(());
         }
-        if self.move_on() {
-            Ok(again)
-        } else {
-            Err(error)
+        if self.move_on() { Ok(()) } else { Err(error) }
+    }
+
+    /// Puts a copy of a request that was written back into its place, if there may be one.
+    fn restore(&self, request: &mut Option<Request<RequestBody>>) -> bool {
+        if request.is_none() {
+            *request = self.spare.as_deref().map(whole);
         }
+        request.is_some()
     }
 
     /// Chooses an endpoint that was not tried; says whether there is one, and a try left.

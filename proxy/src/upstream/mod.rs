@@ -4,11 +4,13 @@ mod affinity;
 mod balance;
 mod connect;
 mod endpoint;
+mod exclusive;
 mod pool;
+mod shared;
 mod stream;
 
 pub(crate) use affinity::{Session, Visit, set_cookie};
 pub(crate) use balance::{Choice, stable_hash};
 pub(crate) use connect::{Connector, Transport};
 pub(crate) use endpoint::{Endpoint, EndpointSet, InFlight};
-pub(crate) use pool::{Answer, Failure, Lease, Pool, PoolKey, Reuse};
+pub(crate) use pool::{Answer, Failure, Lease, Pool, PoolKey, Reuse, Terms};

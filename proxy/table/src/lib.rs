@@ -30,7 +30,7 @@ pub use compile::{CompiledHost, CompiledRoute, Matched, Rejected, Table, Target}
 pub use config::{Cert, Challenge, Config, Endpoint, External, Host, Shared, Stage, Upstream};
 pub use delta::{Delta, Have, Resource};
 pub use filter::{Filter, Ranges, RangesError};
-pub use header::{HOP_BY_HOP, is_hop_by_hop};
+pub use header::is_hop_by_hop;
 pub use host::{HostError, HostPattern, Hosts};
 pub use key::{CertKey, KeyError, ResourceKey, Token, UpstreamKey, Via};
 pub use lenient::lenient;
