@@ -71,8 +71,8 @@ pub struct Options {
 
     /// Listen for HTTP and HTTP/2 with prior knowledge; can be given more than once.
     ///
-    /// ADDRESS:PORT, [ADDRESS]:PORT, a port of every address, or none. Port 0 takes a free one and
-    /// says which.
+    /// An address with its port such as 127.0.0.1:8080 or `[::1]:8080`, a port of every address, or
+    /// none. Port 0 takes a free one and says which.
     #[arg(
         long,
         value_name = "ADDR",
