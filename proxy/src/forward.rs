@@ -8,7 +8,7 @@ use http::header::{
 };
 use http::request::Parts;
 use http::uri::{Authority, PathAndQuery, Scheme};
-use http::{HeaderMap, HeaderName, HeaderValue, Uri, Version};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, Version};
 use http_body::SizeHint;
 use portreeve_table::{Forward, PathError, is_hop_by_hop, normalize};
 
@@ -279,10 +279,13 @@ pub(crate) fn frame(parts: &mut Parts, body: &SizeHint, has_body: bool) {
 
 /// Whether a request asks to become a WebSocket; every other upgrade is stripped.
 pub(crate) fn wants_websocket(parts: &Parts) -> bool {
-    let upgrade = parts.headers.get(UPGRADE);
+    let mut upgrade = parts.headers.get_all(UPGRADE).iter();
+    let first = upgrade.next();
     let mut connection = parts.headers.get_all(CONNECTION).iter();
     parts.version == Version::HTTP_11
-        && upgrade.is_some_and(|v| v.as_bytes().eq_ignore_ascii_case(b"websocket"))
+        && parts.method == Method::GET
+        && first.is_some_and(|v| v.as_bytes().eq_ignore_ascii_case(b"websocket"))
+        && upgrade.next().is_none()
         && connection.any(|value| {
             let mut tokens = value.as_bytes().split(|b| *b == b',');
             tokens.any(|token| token.trim_ascii().eq_ignore_ascii_case(b"upgrade"))

@@ -238,7 +238,9 @@ fn close(response: &mut Response<Body>, version: Version) {
     }
 }
 
-/// Whether a client asks for a tunnel that we open.
+/// Whether a client asks for a tunnel that we open. One with a body does not: servers differ on
+/// where that ends and the tunnel begins.
 pub(crate) fn wants_tunnel(request: &Incomer) -> bool {
-    request.upgrade.is_some() && forward::wants_websocket(&request.parts)
+    let is_alone = request.upgrade.is_some() && request.body.is_end_stream();
+    is_alone && forward::wants_websocket(&request.parts)
 }
