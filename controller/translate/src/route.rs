@@ -127,7 +127,7 @@ impl Routes<'_> {
 
     fn check_groups(&mut self, claim: &PathClaim, path: &PathMatch, highest: u8) {
         let groups = match path {
-            PathMatch::Regex(regex) => regex.compile().map_or(0, |regex| regex.group_count()),
+            PathMatch::Regex(regex) => regex.check().map_or(0, |shape| shape.groups),
             _ => 0,
         };
         if usize::from(highest) > groups {

@@ -38,7 +38,7 @@ pub use path::{NormalPath, PathError, matched_form, normalize};
 pub use paths::Paths;
 pub use policy::{Affinity, AffinityMode, Cookie, HashKey, HashKeyError, HashPart, Policy};
 pub use redirect::{Location, Redirect, RequestUrl};
-pub use regex::{CompiledRegex, PathRegex, RegexError};
+pub use regex::{CompiledRegex, PathRegex, RegexError, STEP_LIMIT, Shape};
 pub use rewrite::{Template, TemplateError};
 pub use route::{
     Action, Backend, Conditions, Forward, Millis, Origin, PathMatch, Protocol, Retry, RetryOn,

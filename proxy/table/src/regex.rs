@@ -1,7 +1,11 @@
 //! Regular expressions for paths: linear in time, bounded in size, anchored at the start.
+//!
+//! They match bytes, as ingress-nginx's do: `.` is any byte, `\w` and `\d` are ASCII, and a character
+//! beyond ASCII stands for the bytes it is written in.
 
 use std::fmt;
 
+use regex_syntax::hir::{Class, Hir, HirKind};
 use serde::{Deserialize, Serialize};
 
 /// A regular expression that the beginning of a path must match.
@@ -14,50 +18,150 @@ pub struct PathRegex {
     pub ignore_case: bool,
 }
 
-/// A compiled [`PathRegex`]. It matches bytes, because a decoded path need not be UTF-8.
+/// A compiled [`PathRegex`]. It matches bytes, because a decoded path need not be UTF-8: a byte that
+/// no character is made of must not be a way around a rule.
 #[derive(Clone, Debug)]
 pub struct CompiledRegex(regex::bytes::Regex);
+
+/// What can be told of an expression without compiling it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shape {
+    /// How many groups there are, the whole match not counted.
+    pub groups: usize,
+    /// How many steps it has when its repetitions are written out; memory grows with them.
+    pub steps: usize,
+}
 
 /// Why an expression cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RegexError {
-    /// Not an expression, or one that needs back-tracking.
-    #[error(
-        "{0}; look-around and back-references are not offered, because they let a request stall the proxy"
-    )]
+    /// Not an expression.
+    #[error("{0}")]
     Syntax(String),
-    /// Larger than 1 MiB when compiled.
-    #[error("it needs more than {} KiB when compiled; use fewer or smaller repetitions", SIZE_LIMIT / 1024)]
+    /// One that needs back-tracking.
+    #[error(
+        "look-around and back-references are not offered, because they let a request stall the proxy"
+    )]
+    Backtracking,
+    /// A class of characters that are more than one byte.
+    #[error(
+        "paths are matched byte by byte, so a class holds ASCII characters only; write (é|è) for [éè]"
+    )]
+    WideClass,
+    /// It has more than [`STEP_LIMIT`] steps.
+    #[error(
+        "it has more than {STEP_LIMIT} steps with its repetitions written out; use fewer or smaller ones"
+    )]
     TooLarge,
 }
 
-const SIZE_LIMIT: usize = 1 << 20;
+/// How many steps an expression may have.
+pub const STEP_LIMIT: usize = 10_000;
+
+/// No expression of [`STEP_LIMIT`] steps comes near it.
+const SIZE_LIMIT: usize = 64 << 20;
+const CACHE_LIMIT: usize = 1 << 20;
 const NEST_LIMIT: u32 = 64;
 
 impl PathRegex {
+    /// The expression that takes what begins with this text.
+    pub fn beginning(text: &str, ignore_case: bool) -> Self {
+        Self {
+            pattern: regex::escape(text).into(),
+            ignore_case,
+        }
+    }
+
+    /// Whether it can be compiled, which is found out at a small part of the cost.
+    ///
+    /// # Errors
+    /// When it is no expression, or too large.
+    pub fn check(&self) -> Result<Shape, RegexError> {
+        // An expression that ends in a comment or closes a group it did not open must not be able
+        // to swallow our own anchor, so it has to stand on its own first.
+        self.parse(&self.pattern)?;
+        let hir = self.parse(&self.anchored())?;
+        let steps = steps(&hir);
+        match steps {
+            0..=STEP_LIMIT => Ok(Shape {
+                groups: hir.properties().explicit_captures_len(),
+                steps,
+            }),
+            _ => Err(RegexError::TooLarge),
+        }
+    }
+
     /// Compiles it.
     ///
     /// # Errors
     /// When it is no expression, or too large.
     pub fn compile(&self) -> Result<CompiledRegex, RegexError> {
-        // An expression that ends in a comment or closes a group it did not open must not be able
-        // to swallow our own anchor, so it has to stand on its own first.
-        self.build(&self.pattern)?;
-        self.build(&format!("^(?:{})", self.pattern))
-            .map(CompiledRegex)
-    }
-
-    fn build(&self, pattern: &str) -> Result<regex::bytes::Regex, RegexError> {
-        regex::bytes::RegexBuilder::new(pattern)
+        self.check()?;
+        let built = regex::bytes::RegexBuilder::new(&self.anchored())
+            .unicode(false)
             .case_insensitive(self.ignore_case)
             .size_limit(SIZE_LIMIT)
-            .dfa_size_limit(SIZE_LIMIT)
+            .dfa_size_limit(CACHE_LIMIT)
+            .nest_limit(NEST_LIMIT + 1)
+            .build();
+        built.map(CompiledRegex).map_err(|error| match error {
+            regex::Error::CompiledTooBig(_) => RegexError::TooLarge,
+            other => RegexError::Syntax(last_line(&other.to_string())),
+        })
+    }
+
+    fn anchored(&self) -> String {
+        format!("^(?:{})", self.pattern)
+    }
+
+    fn parse(&self, pattern: &str) -> Result<Hir, RegexError> {
+        regex_syntax::ParserBuilder::new()
+            .unicode(false)
+            .utf8(false)
+            .case_insensitive(self.ignore_case)
             .nest_limit(NEST_LIMIT)
             .build()
-            .map_err(|error| match error {
-                regex::Error::CompiledTooBig(_) => RegexError::TooLarge,
-                other => RegexError::Syntax(last_line(&other.to_string())),
-            })
+            .parse(pattern)
+            .map_err(refused)
+    }
+}
+
+fn refused(error: regex_syntax::Error) -> RegexError {
+    use regex_syntax::{Error, ast, hir};
+    match &error {
+        Error::Parse(parse) => match parse.kind() {
+            ast::ErrorKind::UnsupportedLookAround | ast::ErrorKind::UnsupportedBackreference => {
+                RegexError::Backtracking
+            }
+            kind => RegexError::Syntax(kind.to_string()),
+        },
+        Error::Translate(translate) => match translate.kind() {
+            hir::ErrorKind::UnicodeNotAllowed => RegexError::WideClass,
+            kind => RegexError::Syntax(kind.to_string()),
+        },
+        other => RegexError::Syntax(last_line(&other.to_string())),
+    }
+}
+
+/// The steps of an expression, with its repetitions written out.
+fn steps(hir: &Hir) -> usize {
+    match hir.kind() {
+        HirKind::Empty | HirKind::Look(_) => 1,
+        HirKind::Literal(literal) => literal.0.len(),
+        HirKind::Class(Class::Bytes(class)) => class.ranges().len().max(1),
+        // Only behind an inline `(?u)`: each range may take a step for each of four bytes.
+        HirKind::Class(Class::Unicode(class)) => class.ranges().len().saturating_mul(4).max(1),
+        HirKind::Repetition(repetition) => {
+            let times = repetition.max.unwrap_or(repetition.min).max(1);
+            let times = usize::try_from(times).unwrap_or(usize::MAX);
+            steps(&repetition.sub)
+                .saturating_add(1)
+                .saturating_mul(times)
+        }
+        HirKind::Capture(capture) => steps(&capture.sub).saturating_add(2),
+        HirKind::Concat(parts) | HirKind::Alternation(parts) => parts
+            .iter()
+            .fold(1, |sum, part| steps(part).saturating_add(sum)),
     }
 }
 
@@ -85,11 +189,6 @@ impl CompiledRegex {
         let bytes =
             |group: Option<regex::bytes::Match<'p>>| group.map_or(&[][..], |g| g.as_bytes());
         Some(captures.iter().map(bytes).collect())
-    }
-
-    /// How many groups there are, the whole match not counted.
-    pub fn group_count(&self) -> usize {
-        self.0.captures_len().saturating_sub(1)
     }
 }
 
@@ -126,16 +225,68 @@ mod tests {
 
     #[test]
     fn what_cannot_be_compiled_says_why() {
-        for pattern in ["/a(", "/(?=x)", r"/(a)\1", "/a)|(?:/b", "/a(?x) # "] {
-            let error = regex(pattern, false).compile();
+        for pattern in ["/a(", "/a)|(?:/b", "/a(?x) # "] {
+            let error = regex(pattern, false).compile().err();
+            assert!(matches!(error, Some(RegexError::Syntax(_))), "{error:?}");
+        }
+        for (pattern, expected) in [
+            ("/(?=x)", RegexError::Backtracking),
+            (r"/(a)\1", RegexError::Backtracking),
+            ("/[é]", RegexError::WideClass),
+            (r"/\pL", RegexError::WideClass),
+            ("/(a{1000}){1000}", RegexError::TooLarge),
+            ("/((a{99}){99}){99}", RegexError::TooLarge),
+        ] {
+            let error = regex(pattern, false).compile().err();
+            assert_eq!(error, Some(expected), "{pattern}");
+        }
+    }
+
+    #[test]
+    fn every_byte_is_matched() {
+        for (pattern, ignore_case, path, expected) in [
+            ("/[^/]+/admin", false, &b"/\xff/admin"[..], true),
+            ("/.+/admin", true, b"/\xff\xfe/ADMIN", true),
+            ("/café", false, "/café".as_bytes(), true),
+            ("/(café|thé)+/x", true, "/théCAFé/X".as_bytes(), true),
+            ("/café", false, "/cafè".as_bytes(), false),
+            (r"/\w/", false, "/é/".as_bytes(), false),
+        ] {
+            let compiled = regex(pattern, ignore_case).compile().unwrap();
+            assert_eq!(compiled.is_match(path), expected, "{pattern} {path:?}");
+        }
+    }
+
+    #[test]
+    fn everyday_expressions_are_small() {
+        for pattern in [
+            r"/user/[\w-]{1,64}/x",
+            r"/t/\d{4}-\d{2}-\d{2}/[\w.-]{1,128}",
+            r"/api/v[0-9]+(/|$)(.*)",
+        ] {
+            let shape = regex(pattern, true).check().unwrap();
+            assert!(shape.steps < STEP_LIMIT / 4, "{pattern}: {}", shape.steps);
+        }
+    }
+
+    #[test]
+    fn what_passes_the_check_compiles() {
+        for pattern in [
+            "/[a-z]{1,3000}/x",
+            "/(?:[a-z][0-9]){1,1600}",
+            "/(?:(?:a|bc)*){900}",
+        ] {
+            let regex = regex(pattern, true);
             assert!(
-                matches!(error, Err(RegexError::Syntax(_))) || pattern.contains('#'),
-                "{pattern}: {error:?}"
+                regex.check().is_ok() && regex.compile().is_ok(),
+                "{pattern}"
             );
         }
-        assert_eq!(
-            regex("/(a{1000}){1000}", false).compile().err(),
-            Some(RegexError::TooLarge)
-        );
+    }
+
+    #[test]
+    fn a_beginning_is_taken_as_it_is_written() {
+        let compiled = PathRegex::beginning("/a.b", true).compile().unwrap();
+        assert!(compiled.is_match(b"/A.Bcd") && !compiled.is_match(b"/axb"));
     }
 }
