@@ -226,8 +226,8 @@ pub const CODES: &[CodeEntry] = &[
     ),
     error(
         Code::PathInvalid,
-        "A path cannot be the path of any request; its route is not served.",
-        "Write a path that starts with `/` and has no query, control characters or `..` above the root.",
+        "A path cannot be the path of any request, or its type is none that there is; what it is likely to mean answers 503, and the message says when that cannot be told.",
+        "Write a path that starts with `/` and has no query, control characters or `..` above the root, of type Exact, Prefix or ImplementationSpecific.",
     ),
     error(
         Code::PathTaken,
@@ -246,8 +246,8 @@ pub const CODES: &[CodeEntry] = &[
     ),
     error(
         Code::RegexInvalid,
-        "A regular expression does not compile or is too large; requests for what stands before its first special character answer 503.",
-        "Correct the expression; look-around and back-references are not offered.",
+        "A regular expression cannot be used; what begins as its alternatives do, up to their first special characters, answers 503. One that begins with a special character is not served, and closes what no other path of the host takes when its Ingress restricts clients.",
+        "Correct the expression as the message says; look-around and back-references are not offered.",
     ),
     warning(
         Code::RewriteGroupMissing,

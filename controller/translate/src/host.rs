@@ -12,7 +12,7 @@ use crate::code::Code;
 use crate::diagnostic::Diagnostic;
 use crate::ingress::{Claims, PathClaim, PathType, RuleClaim};
 use crate::options::Profile;
-use crate::path::{self, Unmatched};
+use crate::path::{self, Unmatched, Why};
 use crate::route::{self, Routes};
 use crate::snapshot::Snapshot;
 
@@ -41,6 +41,10 @@ impl Rank {
             text: text.into(),
             ignore_case,
         }
+    }
+
+    fn takes_all(&self) -> bool {
+        self.kind == 1 && *self.text == *"/"
     }
 }
 
@@ -76,7 +80,10 @@ impl<'a> HostRoutes<'a, '_> {
         // A route that could not be read closes what it would have taken, but takes nothing from
         // those that could be.
         for route in closed {
-            self.routes.entry(Rank::of(&route.path)).or_insert(route);
+            let rank = Rank::of(&route.path);
+            if !(rank.takes_all() && self.takes_all()) {
+                self.routes.entry(rank).or_insert(route);
+            }
         }
         self.add_slash_redirects(rules);
         self.add_default(rules, global_default);
@@ -102,8 +109,8 @@ impl<'a> HostRoutes<'a, '_> {
         }
     }
 
-    /// Adds a path; gives back the route that answers 503 in its place when it cannot be matched.
-    fn add_path(&mut self, claims: &'a Claims, claim: &PathClaim) -> Option<Route> {
+    /// Adds a path; gives back the routes that answer 503 in its place when it cannot be matched.
+    fn add_path(&mut self, claims: &'a Claims, claim: &PathClaim) -> Vec<Route> {
         let reading = match path::read(claims, claim, self.nginx_regex) {
             Ok(reading) => reading,
             Err(error) => return self.unmatched(claims, claim, error),
@@ -112,14 +119,19 @@ impl<'a> HostRoutes<'a, '_> {
         if let Some(winner) = self.routes.get(&rank) {
             let found = taken(claims, &claim.path, self.pattern, winner);
             self.diagnostics.push(found.field(claim.place.path_field()));
-            return None;
+            return Vec::new();
         }
         if reading.implied {
             self.diagnostics.push(implied(claims, claim));
         }
         let route = self.routes_of(claims).build(claim, reading.path);
         self.routes.insert(rank, route);
-        None
+        Vec::new()
+    }
+
+    /// Whether some route takes what no other does.
+    fn takes_all(&self) -> bool {
+        self.routes.keys().any(Rank::takes_all)
     }
 
     fn routes_of<'s>(&'s mut self, claims: &'s Claims) -> Routes<'s> {
@@ -131,37 +143,41 @@ impl<'a> HostRoutes<'a, '_> {
         }
     }
 
-    fn unmatched(&mut self, claims: &Claims, claim: &PathClaim, error: Unmatched) -> Option<Route> {
+    /// Says why a path cannot be matched; gives what is closed in its place.
+    fn unmatched(
+        &mut self,
+        claims: &Claims,
+        claim: &PathClaim,
+        unmatched: Unmatched,
+    ) -> Vec<Route> {
         let rule = &claim.path;
-        let (code, message, hint, closed) = match error {
-            Unmatched::Path(error) => {
-                let message = format!("{rule:?} cannot be a path: {error}; it is not served.");
-                (Code::PathInvalid, message, "a path such as /shop", None)
+        let closes_rest = unmatched.is_open && claims.is_restricted();
+        let effect = effect(&unmatched, closes_rest);
+        let (code, message, hint) = match unmatched.why {
+            Why::Path(error) => {
+                let message = format!("{rule:?} cannot be a path: {error}; {effect}.");
+                (Code::PathInvalid, message, "a path such as /shop")
             }
-            Unmatched::Regex(error, before) => {
-                let effect = match &before {
-                    Some(path) => format!("requests below {} answer 503", path.as_str()),
-                    None => "it is not served".into(),
-                };
+            Why::Regex(error) => {
                 let message = format!("{rule:?} is not an expression: {error}; {effect}.");
-                (
-                    Code::RegexInvalid,
-                    message,
-                    "an expression such as /shop/(.*)",
-                    before,
-                )
+                let hint = "an expression such as /shop/(.*)";
+                (Code::RegexInvalid, message, hint)
             }
         };
         let found = Diagnostic::new(code, claims.object(), message);
         self.diagnostics
             .push(found.field(claim.place.path_field()).hint(hint));
-        closed.map(|path| {
-            let reason = format!("the expression {rule:?} does not compile");
+        let rest = closes_rest.then(|| "/".parse().ok()).flatten();
+        let closed = unmatched.closed.into_iter();
+        let closed = closed.chain(rest.map(PathMatch::Prefix));
+        let close = |path| {
+            let reason = format!("the path {rule:?} cannot be read as its Ingress asks");
             let action = Action::Unavailable {
                 reason: reason.into(),
             };
-            route::answer(claims, rule, PathMatch::Prefix(path), action)
-        })
+            route::answer(claims, rule, path, action)
+        };
+        closed.map(close).collect()
     }
 
     /// nginx redirects `/foo` to `/foo/` where only the latter is known.
@@ -202,8 +218,7 @@ impl<'a> HostRoutes<'a, '_> {
             return;
         };
         let slash = PathMatch::Prefix(slash);
-        let takes_all = |rank: &Rank| rank.kind == 1 && *rank.text == *"/";
-        if self.routes.keys().any(takes_all) {
+        if self.takes_all() {
             return;
         }
         let mut defaults = rules
@@ -238,6 +253,36 @@ fn taken(claims: &Claims, path: &str, host: &HostPattern, winner: &Route) -> Dia
     let message = format!("{path:?} on {host} is already taken by {who}; this one is not served.");
     let found = Diagnostic::new(Code::PathTaken, claims.object(), message);
     found.hint("another path or host, or remove one of the two")
+}
+
+/// What becomes of the requests that a path which cannot be matched was meant for.
+fn effect(unmatched: &Unmatched, closes_rest: bool) -> String {
+    let closed: Vec<_> = unmatched
+        .closed
+        .iter()
+        .map(|path| match path {
+            PathMatch::Exact(path) | PathMatch::Prefix(path) => path.to_string(),
+            PathMatch::Regex(regex) => regex.to_string(),
+        })
+        .collect();
+    let mut effects = Vec::new();
+    if !closed.is_empty() {
+        effects.push(format!(
+            "requests below {} answer 503",
+            closed.join(" and ")
+        ));
+    }
+    match (unmatched.is_open, closes_rest) {
+        (true, true) => {
+            effects.push("only what no other path of the host takes answers 503".into());
+        }
+        (true, false) => effects.push(
+            "what else it may have meant is not served, and open to other paths of the host".into(),
+        ),
+        (false, _) if closed.is_empty() => effects.push("no request has it".into()),
+        (false, _) => {}
+    }
+    effects.join(", and ")
 }
 
 fn implied(claims: &Claims, claim: &PathClaim) -> Diagnostic {

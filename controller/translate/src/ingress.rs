@@ -72,6 +72,8 @@ pub(crate) enum PathType {
     Exact,
     Prefix,
     ImplementationSpecific,
+    /// None that there is: it takes what a Prefix would, and answers 503.
+    Unknown,
 }
 
 /// A Service port by the words of the Ingress.
@@ -170,6 +172,11 @@ impl Claims {
         format!("metadata.annotations[{key}]")
     }
 
+    /// Whether it restricts who may send requests, so that what cannot be told of it is closed.
+    pub(crate) fn is_restricted(&self) -> bool {
+        self.closed.is_some() || self.settings.allow.is_some() || self.settings.deny.is_some()
+    }
+
     /// The hosts of its rules, each as often as it stands there.
     pub(crate) fn hosts(&self) -> impl Iterator<Item = &HostPattern> {
         self.rules.iter().map(|rule| &rule.host)
@@ -255,8 +262,7 @@ impl Findings<'_> {
             Some(host) => self.host(format!("spec.rules[{at}].host"), host, "the rule")?,
         };
         let paths = paths_of(rule).iter().enumerate();
-        let paths =
-            paths.filter_map(|(path, claim)| self.path(Place::Path { rule: at, path }, claim));
+        let paths = paths.map(|(path, claim)| self.path(Place::Path { rule: at, path }, claim));
         let paths = paths.collect();
         Some(RuleClaim { host, paths })
     }
@@ -270,13 +276,15 @@ impl Findings<'_> {
         parsed.ok()
     }
 
-    fn path(&mut self, place: Place, claim: &HTTPIngressPath) -> Option<PathClaim> {
+    fn path(&mut self, place: Place, claim: &HTTPIngressPath) -> PathClaim {
         let path_type = match claim.path_type.as_str() {
             "Exact" => PathType::Exact,
             "Prefix" => PathType::Prefix,
             "ImplementationSpecific" | "" => PathType::ImplementationSpecific,
             other => {
-                let message = format!("{other:?} is not a type of path; the path is not served.");
+                let message = format!(
+                    "{other:?} is not a type of path, so requests below the path answer 503."
+                );
                 let field = place.field() + ".pathType";
                 self.add(
                     Code::PathInvalid,
@@ -284,20 +292,20 @@ impl Findings<'_> {
                     message,
                     "Exact, Prefix or ImplementationSpecific",
                 );
-                return None;
+                PathType::Unknown
             }
         };
         let written = claim.path.as_deref().unwrap_or_default();
         let path = match path_type {
-            PathType::ImplementationSpecific if written.is_empty() => "/",
+            PathType::ImplementationSpecific | PathType::Unknown if written.is_empty() => "/",
             _ => written,
         };
-        Some(PathClaim {
+        PathClaim {
             place,
             path: path.into(),
             path_type,
             backend: self.backend(place, &claim.backend),
-        })
+        }
     }
 
     fn backend(

@@ -15,12 +15,21 @@ pub(crate) struct Reading {
     pub implied: bool,
 }
 
+/// A path that cannot be matched, and what is closed in its place.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Unmatched {
+    pub why: Why,
+    /// What takes at least the requests that it was meant for, as far as that can be told.
+    pub closed: Vec<PathMatch>,
+    /// Whether some of it could be any path, so that `closed` is not all.
+    pub is_open: bool,
+}
+
 /// Why a path cannot be matched.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Unmatched {
+pub(crate) enum Why {
     Path(PathError),
-    /// With the part of the path that no expression begins in, for the route that answers 503.
-    Regex(RegexError, Option<NormalPath>),
+    Regex(RegexError),
 }
 
 /// Whether one path of an Ingress in the nginx profile makes every path of its host an expression.
@@ -42,17 +51,20 @@ pub(crate) fn read(
     nginx_regex: bool,
 ) -> Result<Reading, Unmatched> {
     let text = &path.path;
-    if !text.starts_with('/') {
-        return Err(Unmatched::Path(PathError::NotAbsolute));
-    }
     let literal = |path: Result<NormalPath, PathError>, make: fn(NormalPath) -> PathMatch| {
-        let path = path.map(make).map_err(Unmatched::Path)?;
+        let path = path.map(make).map_err(|error| no_path(text, error))?;
         Ok(Reading {
             path,
             implied: false,
         })
     };
     match kind(claims, path, nginx_regex) {
+        As::Regex { ignore_case, .. } if !text.starts_with('/') => {
+            let text = text.strip_prefix('^').unwrap_or(text);
+            let text = format!("/{}", text.trim_start_matches('/'));
+            let why = Why::Path(PathError::NotAbsolute);
+            Err(no_expression(&text, ignore_case, why))
+        }
         As::Exact => literal(text.parse(), PathMatch::Exact),
         As::Prefix => literal(text.parse(), PathMatch::Prefix),
         As::Regex {
@@ -63,12 +75,12 @@ pub(crate) fn read(
                 pattern: text.clone(),
                 ignore_case,
             };
-            match regex.compile() {
+            match regex.check() {
                 Ok(_) => Ok(Reading {
                     path: PathMatch::Regex(regex),
                     implied,
                 }),
-                Err(error) => Err(Unmatched::Regex(error, before_expression(text))),
+                Err(error) => Err(no_expression(text, ignore_case, Why::Regex(error))),
             }
         }
     }
@@ -94,6 +106,7 @@ fn kind(claims: &Claims, path: &PathClaim, nginx_regex: bool) -> As {
         (_, PathType::Exact) => As::Exact,
         (Profile::Nginx, _) => As::Prefix,
         (Profile::Standard, _) if use_regex => regex,
+        (Profile::Standard, PathType::Unknown) => As::Prefix,
         (Profile::Standard, _) if !rewrites(claims, path) => As::Prefix,
         (Profile::Standard, PathType::ImplementationSpecific) => regex,
         (Profile::Standard, PathType::Prefix) => match is_expression(&path.path) {
@@ -115,12 +128,110 @@ fn is_expression(path: &str) -> bool {
     path.contains(SPECIAL)
 }
 
-/// The elements of a path before the first special character; `None` when that is all paths.
-fn before_expression(path: &str) -> Option<NormalPath> {
-    let (plain, _) = path.split_once(SPECIAL).unwrap_or((path, ""));
-    let (elements, _) = plain.rsplit_once('/')?;
-    let path = elements.parse::<NormalPath>().ok()?;
-    (path.as_str() != "/").then_some(path)
+/// Closes in place of a path the one that its author is likely to have meant.
+fn no_path(text: &str, error: PathError) -> Unmatched {
+    let end = text.find(['?', '#']).unwrap_or(text.len());
+    let (path, _) = text.split_at_checked(end).unwrap_or((text, ""));
+    let meant = match error {
+        // A percent sign that starts no escape is meant as itself.
+        PathError::BadEscape => path.replace('%', "%25"),
+        PathError::AboveRoot => path.replace("..", "."),
+        _ => path.into(),
+    };
+    let meant = NormalPath::parse(&format!("/{}", meant.trim_start_matches('/')));
+    let meant = meant.ok().filter(|path| path.as_str() != "/");
+    Unmatched {
+        why: Why::Path(error),
+        // No request has a path that cannot be one, unless it is meant as another.
+        is_open: meant.is_none() && matches!(error, PathError::NotAbsolute | PathError::NotAPath),
+        closed: meant.into_iter().map(PathMatch::Prefix).collect(),
+    }
+}
+
+/// Closes in place of an expression what begins as it does, for each of its alternatives.
+fn no_expression(text: &str, ignore_case: bool, why: Why) -> Unmatched {
+    let begins = beginnings(text);
+    let closed = begins.iter().filter(|begin| begin.len() > 1);
+    let closed = closed.map(|begin| PathMatch::Regex(PathRegex::beginning(begin, ignore_case)));
+    Unmatched {
+        why,
+        closed: closed.collect(),
+        is_open: begins.iter().any(|begin| begin.len() <= 1),
+    }
+}
+
+/// How the alternatives of an expression begin, up to their first special characters, without
+/// those that no path begins with. An expression whose groups do not end may mean each `|`.
+fn beginnings(pattern: &str) -> Vec<String> {
+    let mut alternatives = Alternatives::default();
+    let mut rest = pattern.chars();
+    while let Some(c) = rest.next() {
+        match c {
+            '\\' => alternatives.escaped(rest.next()),
+            c => alternatives.next(c),
+        }
+    }
+    let open = alternatives.depth > 0 || alternatives.in_class;
+    let mut all = alternatives.finish();
+    if open {
+        all.extend(pattern.split('|').skip(1).flat_map(beginnings));
+    }
+    all.retain(|begin| begin.is_empty() || begin.starts_with('/'));
+    all.sort();
+    all.dedup();
+    all
+}
+
+/// Reads an expression, whether it is one or not.
+#[derive(Default)]
+struct Alternatives {
+    before: Vec<String>,
+    /// The literal beginning of the one that is being read, and whether that has ended.
+    begin: String,
+    ended: bool,
+    depth: usize,
+    in_class: bool,
+}
+
+impl Alternatives {
+    fn escaped(&mut self, c: Option<char>) {
+        match c.filter(|c| !c.is_ascii_alphanumeric() && !self.in_class) {
+            Some(c) => self.literal(c),
+            None => self.ended = true,
+        }
+    }
+
+    fn literal(&mut self, c: char) {
+        if !self.ended {
+            self.begin.push(c);
+        }
+    }
+
+    fn next(&mut self, c: char) {
+        match c {
+            ']' => self.in_class = false,
+            _ if self.in_class => {}
+            '[' => self.in_class = true,
+            '(' => self.depth += 1,
+            ')' => self.depth = self.depth.saturating_sub(1),
+            '|' if self.depth == 0 => {
+                self.before.push(std::mem::take(&mut self.begin));
+                self.ended = false;
+                return;
+            }
+            // What it repeats need not be there at all.
+            '?' | '*' | '{' if !self.ended => drop(self.begin.pop()),
+            '.' => {}
+            c if SPECIAL.contains(&c) => {}
+            c => return self.literal(c),
+        }
+        self.ended = true;
+    }
+
+    fn finish(mut self) -> Vec<String> {
+        self.before.push(self.begin);
+        self.before
+    }
 }
 
 #[cfg(test)]
@@ -128,15 +239,42 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_stands_before_an_expression_is_whole_elements() {
-        for (path, expected) in [
-            ("/api/v1/(?=x)", Some("/api/v1")),
-            ("/api/v(1", Some("/api")),
-            ("/(a", None),
-            ("/a(", None),
+    fn an_expression_begins_as_its_alternatives_do() {
+        for (pattern, expected) in [
+            ("/api/v1/(?=x)", &["/api/v1/"][..]),
+            ("/api/v(1", &["/api/v"]),
+            ("/admin(?!/health)", &["/admin"]),
+            ("/s/x|/secret/(?=y)", &["/s/x", "/secret/"]),
+            ("/a(b|/c)(?=x)|/d", &["/a", "/d"]),
+            ("/a(b|/c", &["/a", "/c"]), // the bracket may be one too many
+            (r"/a\|b\.c\d(?=x)", &["/a|b.c"]),
+            ("/a.b(?=x)", &["/a"]),
+            ("/ab?c(?=x)", &["/a"]),
+            ("/ab+(?=x)", &["/ab"]),
+            ("/a[|]b|c(?=x)", &["/a"]), // no path begins with c
+            ("/(a", &["/"]),
+            ("(?i)/a(?=x)", &[""]),
         ] {
-            let before = before_expression(path);
-            assert_eq!(before.as_ref().map(NormalPath::as_str), expected, "{path}");
+            assert_eq!(beginnings(pattern), expected, "{pattern}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_path_closes_the_one_that_was_meant() {
+        for (path, expected) in [
+            ("secret", Some("/secret")),
+            ("/secret?x=1", Some("/secret")),
+            ("/50%off", Some("/50%25off")),
+            ("/../up", Some("/up")),
+            ("?", None),
+            ("/a\u{1}", None),
+        ] {
+            let error = path.parse::<NormalPath>().unwrap_err();
+            let expected: Vec<_> = expected
+                .map(|path| PathMatch::Prefix(path.parse().unwrap()))
+                .into_iter()
+                .collect();
+            assert_eq!(no_path(path, error).closed, expected, "{path:?}");
         }
     }
 }

@@ -11,7 +11,7 @@ use crate::annotations::Settings;
 use crate::backend::{retry, timeouts};
 use crate::code::Code;
 use crate::diagnostic::Diagnostic;
-use crate::ingress::{Claims, PathClaim};
+use crate::ingress::{Claims, PathClaim, PathType};
 use crate::options::Profile;
 use crate::path::rewrites;
 use crate::snapshot::Snapshot;
@@ -68,6 +68,9 @@ impl Routes<'_> {
         let settings = &self.claims.settings;
         if let Some(reason) = &self.claims.closed {
             return unavailable(reason.clone());
+        }
+        if claim.path_type == PathType::Unknown {
+            return unavailable("the path's pathType is none that there is");
         }
         if let Some(action) = moved(settings) {
             return action;
