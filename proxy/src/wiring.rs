@@ -4,6 +4,7 @@ use std::fmt::Display;
 use std::io::Write;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_rustls::TlsAcceptor;
@@ -21,6 +22,9 @@ use crate::state::Current;
 use crate::tls::{self, TlsError};
 use crate::upstream::Connector;
 use crate::worker::{self, Shared, Thread, Worker};
+
+/// How long workers may take to drop what they still have.
+const CUTTING: Duration = Duration::from_secs(1);
 
 /// Why the process cannot serve.
 #[derive(Debug, thiserror::Error)]
@@ -108,7 +112,10 @@ pub fn run(options: Options) -> Result<(), Fatal> {
         stop.wait().await;
         let second = stop_again();
         tokio::select! {
-            () = drain.run(pace) => {}
+            () = drain.run(pace) => {
+                // Cutting takes them a moment.
+                let _ = tokio::time::timeout(CUTTING, workers_end(&ended)).await;
+            }
             () = workers_end(&ended) => {}
             () = second => {}
         }

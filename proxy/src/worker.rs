@@ -164,7 +164,6 @@ impl Worker {
                 break;
             }
         }
-        self.flush_log();
         Ok(())
     }
 
@@ -205,7 +204,12 @@ impl Thread {
         tls: TlsAcceptor,
     ) -> io::Result<Self> {
         let name = format!("worker-{}", worker.index);
-        let run = move || runtime()?.block_on(worker.run(sockets, tls));
+        let run = move || {
+            let ended = runtime()?.block_on(Arc::clone(&worker).run(sockets, tls));
+            // What was cut is logged as well.
+            worker.flush_log();
+            ended
+        };
         Ok(Self(std::thread::Builder::new().name(name).spawn(run)?))
     }
 

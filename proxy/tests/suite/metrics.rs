@@ -1,1 +1,352 @@
-//! Not yet.
+//! What can be known from outside: metrics, the running configuration, the access log.
+
+use std::io::Write;
+
+use serde_json::Value;
+
+use crate::harness::{
+    Backend, Client, Ingress, Proxy, Started, get, requests, service, wait_until,
+};
+
+fn serving(backend: &Backend, log: &str) -> Started {
+    let ingress = Ingress::new("web").annotate("proxy-body-size", "8").path(
+        "a.example",
+        "Prefix",
+        "/shop",
+        "s",
+    );
+    Proxy::new()
+        .manifest(ingress.yaml())
+        .manifest(service("s", &[backend.address]))
+        .arg("--access-log", log)
+        .start()
+}
+
+fn ask(proxy: &Started, request: &str) -> u16 {
+    let mut client = Client::connect(proxy.http());
+    client.send(request);
+    client.reply().map_or(0, |reply| reply.status)
+}
+
+#[test]
+fn requests_are_counted_by_what_served_them() {
+    let backend = Backend::named("hello");
+    let proxy = serving(&backend, "off");
+    for path in ["/shop", "/shop/x", "/shop?y"] {
+        assert_eq!(get(proxy.http(), "a.example", path).status, 200);
+    }
+    let post = "POST /shop HTTP/1.1\r\nhost: a.example\r\ncontent-length: 9\r\n\r\n123456789";
+    assert_eq!(ask(&proxy, post), 413);
+    assert_eq!(
+        ask(&proxy, "BREW /shop HTTP/1.1\r\nhost: a.example\r\n\r\n"),
+        200
+    );
+    let labels = |method: &str, status: u16| {
+        format!(
+            "{{namespace=\"t\",ingress=\"web\",service=\"s\",canary=\"\",host=\"a.example\",path=\"/shop\",\
+             method=\"{method}\",status=\"{status}\"}}"
+        )
+    };
+    wait_until("all counts", || {
+        let text = get(proxy.admin(), "admin", "/metrics").text();
+        [("GET", 200, 3), ("POST", 413, 1), ("OTHER", 200, 1)]
+            .iter()
+            .all(|(method, status, count)| {
+                let name = "nginx_ingress_controller_requests";
+                text.contains(&format!("{name}{} {count}\n", labels(method, *status)))
+            })
+    });
+    let got = labels("GET", 200);
+    let got = got.trim_start_matches('{').trim_end_matches('}');
+    for (name, expected) in [
+        ("nginx_ingress_controller_response_size_sum", 15.0),
+        ("nginx_ingress_controller_response_size_count", 3.0),
+        ("nginx_ingress_controller_request_size_sum", 0.0),
+        (
+            "nginx_ingress_controller_request_duration_seconds_count",
+            3.0,
+        ),
+        (
+            "nginx_ingress_controller_header_duration_seconds_count",
+            3.0,
+        ),
+        (
+            "nginx_ingress_controller_response_duration_seconds_count",
+            3.0,
+        ),
+    ] {
+        assert_eq!(proxy.metric(name, &[got]), expected, "{name}");
+    }
+    assert_eq!(
+        proxy.metric(
+            "portreeve_upstream_endpoints",
+            &["service=\"s\"", "\"ready\""]
+        ),
+        1.0
+    );
+    assert_eq!(proxy.metric("portreeve_ready", &[]), 1.0);
+    assert_eq!(
+        proxy.metric("portreeve_config_resources", &["\"host\""]),
+        1.0
+    );
+}
+
+#[test]
+fn every_refusal_has_its_reason() {
+    let broken = Backend::scripted(|stream, record| {
+        record.read_until(stream, |bytes| requests(bytes) > 0);
+        let _ = stream.write_all(b"nonsense\r\n\r\n");
+    });
+    let ingress = Ingress::new("web")
+        .annotate("proxy-body-size", "8")
+        .path("a.example", "Prefix", "/shop", "s")
+        .path("a.example", "Prefix", "/none", "none");
+    let denied = Ingress::new("denied")
+        .annotate("whitelist-source-range", "10.0.0.0/8")
+        .host("denied.example", "s");
+    let rewritten = Ingress::new("rewritten")
+        .annotate("rewrite-target", "/$1")
+        .path(
+            "rewritten.example",
+            "ImplementationSpecific",
+            "/x/(.*)",
+            "s",
+        );
+    let proxy = Proxy::new()
+        .manifest(ingress.yaml())
+        .manifest(denied.yaml())
+        .manifest(rewritten.yaml())
+        .manifest(service("s", &[broken.address]))
+        .manifest(service("none", &[]))
+        .start();
+    for (request, status, reason) in [
+        ("GET / HTTP/1.1\r\n\r\n", 400, "host"),
+        ("GET /a%zz HTTP/1.1\r\nhost: a.example\r\n\r\n", 400, "path"),
+        ("TRACE / HTTP/1.1\r\nhost: a.example\r\n\r\n", 405, "method"),
+        (
+            "POST / HTTP/1.1\r\nhost: a.example\r\ntransfer-encoding: gzip, chunked\r\n\r\n",
+            501,
+            "transfer_coding",
+        ),
+        (
+            "GET / HTTP/1.1\r\nhost: a.example\r\nexpect: x\r\n\r\n",
+            417,
+            "expectation",
+        ),
+        ("GET / HTTP/1.1\r\nhost: a.example\r\n\r\n", 404, "no_route"),
+        (
+            "GET / HTTP/1.1\r\nhost: denied.example\r\n\r\n",
+            403,
+            "forbidden",
+        ),
+        (
+            "POST /shop HTTP/1.1\r\nhost: a.example\r\ncontent-length: 9\r\n\r\n",
+            413,
+            "body_too_large",
+        ),
+        (
+            "POST /shop HTTP/1.1\r\nhost: a.example\r\ntransfer-encoding: chunked\r\n\r\nx",
+            400,
+            "body_broken",
+        ),
+        (
+            "GET /none HTTP/1.1\r\nhost: a.example\r\n\r\n",
+            503,
+            "no_endpoint",
+        ),
+        (
+            "GET /shop HTTP/1.1\r\nhost: a.example\r\n\r\n",
+            502,
+            "upstream",
+        ),
+    ] {
+        let label = format!("reason=\"{reason}\"");
+        let before = proxy.metric("portreeve_refusals_total", &[&label]);
+        assert_eq!(ask(&proxy, request), status, "{reason}");
+        wait_until(&format!("one more {reason}"), || {
+            proxy.metric("portreeve_refusals_total", &[&label]) == before + 1.0
+        });
+    }
+}
+
+#[test]
+fn nothing_stays_in_flight() {
+    let backend = Backend::scripted(|stream, record| {
+        // Whole, cut, silent: by the path.
+        if !record.read_until(stream, |bytes| requests(bytes) > 0) {
+            return;
+        }
+        let head = String::from_utf8(record.bytes()).unwrap();
+        let _ = match head.split(' ').nth(1).unwrap() {
+            "/shop/whole" => stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"),
+            "/shop/cut" => stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\nok"),
+            "/shop/silent" => {
+                record.read_until(stream, |_| false);
+                Ok(())
+            }
+            _ => Ok(()),
+        };
+    });
+    let proxy = serving(&backend, "off");
+    let in_flight = || proxy.metric("portreeve_upstream_requests_in_flight", &[]);
+    for path in ["whole", "cut", "none"] {
+        get(proxy.http(), "a.example", &format!("/shop/{path}"));
+        wait_until(path, || in_flight() == 0.0);
+    }
+    let mut silent = Client::connect(proxy.http());
+    silent.send("GET /shop/silent HTTP/1.1\r\nhost: a.example\r\n\r\n");
+    wait_until("one in flight", || in_flight() == 1.0);
+    drop(silent);
+    wait_until("none in flight", || in_flight() == 0.0);
+    let connections = "nginx_ingress_controller_nginx_process_connections";
+    for state in ["active", "writing", "waiting"] {
+        let label = format!("state=\"{state}\"");
+        wait_until(&label, || proxy.metric(connections, &[&label]) == 0.0);
+    }
+    assert_eq!(
+        proxy.metric("nginx_ingress_controller_nginx_process_requests_total", &[]),
+        4.0
+    );
+}
+
+#[test]
+fn lines_are_ingress_nginxs() {
+    let backend = Backend::named("hello");
+    let proxy = serving(&backend, "nginx");
+    ask(
+        &proxy,
+        "GET /shop?a=b HTTP/1.1\r\nhost: a.example\r\nuser-agent: u\"\r\nreferer: r\r\nx-request-id: fixed\r\n\r\n",
+    );
+    ask(&proxy, "GET /else HTTP/1.1\r\nhost: a.example\r\n\r\n");
+    wait_until("two lines", || proxy.logged().lines().count() == 2);
+    let logged = proxy.logged();
+    let lines: Vec<_> = logged.lines().map(without_times).collect();
+    let upstream = backend.address;
+    assert_eq!(
+        lines,
+        [
+            format!("127.0.0.1 - - [TIME] \"GET /shop?a=b HTTP/1.1\" 200 5 \"r\" \"u\\x22\" 0 SECONDS [t-s-80] [] {upstream} 5 SECONDS 200 fixed"),
+            "127.0.0.1 - - [TIME] \"GET /else HTTP/1.1\" 404 14 \"-\" \"-\" 0 SECONDS [] [] - - - - ".to_string(),
+        ]
+    );
+}
+
+/// A line with `TIME` and `SECONDS` in place of what differs each time.
+fn without_times(line: &str) -> String {
+    let (before, rest) = line.split_once('[').unwrap();
+    let (time, rest) = rest.split_once(']').unwrap();
+    assert!(time.ends_with(" +0000"), "{time}");
+    let is_seconds = |word: &str| {
+        let (whole, part) = word.split_once('.').unwrap_or_default();
+        part.len() == 3 && [whole, part].concat().bytes().all(|b| b.is_ascii_digit())
+    };
+    let words = rest
+        .split(' ')
+        .map(|word| if is_seconds(word) { "SECONDS" } else { word });
+    format!("{before}[TIME]{}", words.collect::<Vec<_>>().join(" "))
+}
+
+#[test]
+fn json_lines_say_who_and_why() {
+    let backend = Backend::scripted(|stream, record| {
+        let silent = |bytes: &[u8]| bytes.starts_with(b"GET /shop/silent");
+        if record.read_until(stream, |bytes| requests(bytes) > 0) && !silent(&record.bytes()) {
+            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok");
+        }
+        record.read_until(stream, |_| false);
+    });
+    let proxy = serving(&backend, "json");
+    let line = |number: usize| -> Value {
+        wait_until("a line", || proxy.logged().lines().count() > number);
+        serde_json::from_str(proxy.logged().lines().nth(number).unwrap()).unwrap()
+    };
+    ask(
+        &proxy,
+        "POST /shop HTTP/1.1\r\nhost: a.example\r\nauthorization: Basic secret\r\ncookie: secret\r\ncontent-length: 2\r\n\r\nhi",
+    );
+    let normal = line(0);
+    for (key, expected) in [
+        ("status", Value::from(200)),
+        ("method", "POST".into()),
+        ("path", "/shop".into()),
+        ("vhost", "a.example".into()),
+        ("bytes_sent", 2.into()),
+        ("request_length", 2.into()),
+        ("remote_addr", "127.0.0.1".into()),
+        ("namespace", "t".into()),
+        ("ingress_name", "web".into()),
+        ("service_name", "s".into()),
+        ("service_port", 80.into()),
+        ("upstream_addr", backend.address.to_string().into()),
+        ("upstream_status", 200.into()),
+        ("reason", Value::Null),
+    ] {
+        assert_eq!(normal[key], expected, "{key}");
+    }
+    ask(
+        &proxy,
+        "GET /shop HTTP/1.1\r\nhost: a.example\r\nhost: b\r\n\r\n",
+    );
+    let refused = line(1);
+    assert_eq!(
+        (&refused["status"], &refused["reason"]),
+        (&400.into(), &"host".into())
+    );
+    assert_eq!(refused["why"], "bad request: there are two hosts");
+    let mut client = Client::connect(proxy.http());
+    client.send("GET /shop/silent HTTP/1.1\r\nhost: a.example\r\n\r\n");
+    backend.wait_for("/shop/silent");
+    drop(client);
+    let aborted = line(2);
+    assert_eq!(
+        (&aborted["status"], &aborted["upstream_status"]),
+        (&499.into(), &Value::Null)
+    );
+    assert!(!proxy.logged().contains("secret"), "{}", proxy.logged());
+}
+
+#[test]
+fn the_configuration_is_shown_without_keys() {
+    let certified = rcgen::generate_simple_self_signed(["a.example".to_string()]).unwrap();
+    let (chain, key) = (certified.cert.pem(), certified.signing_key.serialize_pem());
+    let indented = |pem: &str| pem.trim_end().replace('\n', "\n    ");
+    let secret = format!(
+        "apiVersion: v1\nkind: Secret\nmetadata: {{name: cert, namespace: t}}\ntype: kubernetes.io/tls\nstringData:\n  \
+         tls.crt: |\n    {}\n  tls.key: |\n    {}\n",
+        indented(&chain),
+        indented(&key)
+    );
+    let backend = Backend::named("b");
+    let proxy = Proxy::new()
+        .manifest(
+            Ingress::new("i")
+                .tls("a.example", "cert")
+                .host("a.example", "s")
+                .yaml(),
+        )
+        .manifest(secret)
+        .manifest(service("s", &[backend.address]))
+        .start();
+    wait_until("the certificate", || {
+        proxy.metric("portreeve_config_resources", &["\"cert\""]) == 1.0
+    });
+    let reply = get(proxy.admin(), "admin", "/config");
+    let config: Value = serde_json::from_slice(&reply.body).unwrap();
+    assert!(config.to_string().contains("a.example"));
+    let text = reply.text();
+    let body = key.lines().nth(1).unwrap();
+    assert!(
+        !text.contains("PRIVATE KEY") && !text.contains(body),
+        "{text}"
+    );
+    for path in ["/metrics", "/readyz", "/nothing"] {
+        assert!(!get(proxy.admin(), "admin", path).text().contains(body));
+    }
+    assert!(!proxy.said().contains(body) && !proxy.logged().contains(body));
+    assert!(
+        proxy.metric(
+            "nginx_ingress_controller_ssl_expire_time_seconds",
+            &["a.example"]
+        ) > 0.0
+    );
+}

@@ -83,13 +83,13 @@ impl Proxy {
         Self::started_by(shell)
     }
 
+    /// By the environment, so that a test can say otherwise with a flag.
     fn started_by(mut command: Command) -> Self {
         let dir = Dir::new();
-        command.arg("--manifests").arg(dir.path());
-        for flag in ["--http", "--https", "--admin"] {
-            command.args([flag, "127.0.0.1:0"]);
+        command.env("PORTREEVE_MANIFESTS", dir.path());
+        for listener in ["HTTP", "HTTPS", "ADMIN"] {
+            command.env(format!("PORTREEVE_{listener}"), "127.0.0.1:0");
         }
-        // By the environment, so that a test can say otherwise with a flag.
         command
             .env("PORTREEVE_WORKERS", "1")
             .env("PORTREEVE_DRAIN_DELAY", "0");
