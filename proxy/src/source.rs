@@ -3,6 +3,7 @@
 //! A source yields deltas. Each is applied whole, compiled and swapped in with one pointer; what
 //! cannot be compiled keeps its last good value and is named.
 
+mod changes;
 mod directory;
 mod names;
 mod tree;
@@ -35,6 +36,11 @@ impl Sink {
             metrics,
             changed: Notify::new(),
         })
+    }
+
+    /// The running configuration.
+    fn config(&self) -> Config {
+        self.current.load().config.clone()
     }
 
     /// Makes `config` the running configuration.

@@ -6,6 +6,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use k8s_openapi::api::core::v1::{Service, ServicePort, ServiceSpec};
+use k8s_openapi::api::discovery::v1::EndpointSlice;
 use portreeve_table::{
     Endpoint, External, HostPattern, Protocol, Stage, Upstream, UpstreamKey, Via, may_be_endpoint,
 };
@@ -16,7 +17,7 @@ use crate::endpoint::{endpoints, is_tcp, target_port};
 use crate::ingress::{PortRef, ServiceRef};
 use crate::object::{Kind, ObjectKey};
 use crate::options::Options;
-use crate::snapshot::Snapshot;
+use crate::snapshot::{SERVICE_NAME, Snapshot};
 
 /// Why a Service port cannot be found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -155,6 +156,13 @@ pub fn upstream(
         }
     };
     (upstream, diagnostics)
+}
+
+/// The Service that a slice belongs to, if it says so.
+pub fn of_slice(slice: &EndpointSlice) -> Option<ObjectKey> {
+    let service = slice.metadata.labels.as_ref()?.get(SERVICE_NAME)?;
+    let slice = ObjectKey::of(&slice.metadata);
+    Some(ObjectKey::new(&slice.namespace, service))
 }
 
 fn ready(address: SocketAddr) -> Endpoint {

@@ -11,12 +11,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use notify::{RecursiveMode, Watcher};
+use portreeve_table::Shared;
 use portreeve_translate::manifest::{self, Limits};
-use portreeve_translate::{Diagnostic, Object, Snapshot, translate};
+use portreeve_translate::{Diagnostic, Kind, Object, ObjectKey, Snapshot, service, translate};
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
 
 use super::Sink;
+use super::changes::Changes;
 use super::tree::{self, Stamp};
 use crate::choice::unix_seconds;
 use crate::options::{Options, Profile};
@@ -61,11 +63,14 @@ pub(crate) struct Directory {
     options: portreeve_translate::Options,
     files: BTreeMap<PathBuf, File>,
     said: BTreeSet<String>,
+    /// Whether any of it is about endpoints.
+    is_said_of_slices: bool,
     changed: Arc<Notify>,
     _watcher: notify::RecommendedWatcher,
 }
 
 /// What a file said when it was last readable.
+#[derive(Default)]
 struct File {
     /// The version that was read; `None` when it could not be and is to be tried again.
     stamp: Option<Stamp>,
@@ -94,64 +99,71 @@ impl Directory {
             options: translate_options(options),
             files: BTreeMap::new(),
             said: BTreeSet::new(),
+            is_said_of_slices: false,
             changed,
             _watcher: watcher,
         })
     }
 
-    /// Reads what has changed; says whether anything has.
-    fn read(&mut self) -> bool {
+    /// Reads what has changed.
+    fn read(&mut self) -> Changes {
+        let mut changes = Changes::default();
         // A directory that is gone for a moment, or for good, takes nothing with it.
         let Ok(found) = tree::manifests(&self.root) else {
-            return false;
+            return changes;
         };
-        let before = self.files.len();
-        self.files
-            .retain(|path, _| found.contains_key(path) || !tree::is_gone(path));
-        let mut has_changed = self.files.len() != before;
+        let gone = |path: &Path| !found.contains_key(path) && tree::is_gone(path);
+        for (_, file) in self.files.extract_if(.., |path, _| gone(path)) {
+            changes.add_file(&file, &File::default());
+        }
         for (path, stamp) in found {
             let same = |file: &File| file.stamp == Some(stamp);
             if !self.files.get(&path).is_some_and(same) {
-                has_changed = true;
-                self.read_file(path, stamp);
+                let before = self.files.remove(&path).unwrap_or_default();
+                let after = self.read_file(&path, stamp, &before);
+                changes.add_file(&before, &after);
+                self.files.insert(path, after);
             }
         }
-        has_changed
+        changes
     }
 
-    fn read_file(&mut self, path: PathBuf, stamp: Stamp) {
-        let last = self.files.remove(&path).map(|file| file.objects);
-        let name = path.strip_prefix(&self.root).unwrap_or(&path);
+    fn read_file(&self, path: &Path, stamp: Stamp, last: &File) -> File {
+        let name = path.strip_prefix(&self.root).unwrap_or(path);
         let name = name.display().to_string();
-        let (stamp, read) = match std::fs::read(&path) {
-            Ok(bytes) => (Some(stamp), parse(&name, &bytes, last.as_deref())),
+        let (stamp, read) = match std::fs::read(path) {
+            Ok(bytes) => (Some(stamp), parse(&name, &bytes, last)),
             Err(error) => {
                 let why = format!("It cannot be read: {error}; see who may read it.");
                 (None, Err(Box::new(manifest::unreadable(&name, why))))
             }
         };
         let (objects, diagnostics) =
-            read.unwrap_or_else(|unreadable| (last.unwrap_or_default(), vec![*unreadable]));
-        let file = File {
+            read.unwrap_or_else(|unreadable| (last.objects.clone(), vec![*unreadable]));
+        File {
             stamp,
             objects,
             diagnostics,
-        };
-        self.files.insert(path, file);
+        }
     }
 
     /// Translates what the files say and puts it in place.
-    fn publish(&mut self, sink: &Sink) {
+    fn publish(&mut self, changes: &Changes, sink: &Sink) {
         self.options.now = unix_seconds();
         let objects = self
             .files
             .values()
             .flat_map(|file| file.objects.iter().cloned());
         let (snapshot, twice) = Snapshot::from_objects(objects);
+        let is_sound = !changes.more && !self.is_said_of_slices && twice.is_empty();
+        if is_sound && self.publish_endpoints(&snapshot, changes, sink) {
+            return;
+        }
         let translation = translate(&snapshot, &self.options);
         let rejected = sink.offer(&translation.config);
         let files = self.files.values().flat_map(|file| &file.diagnostics);
         let diagnostics = files.chain(&twice).chain(&translation.diagnostics);
+        self.is_said_of_slices = diagnostics.clone().any(is_of_slice);
         let said = diagnostics
             .map(ToString::to_string)
             .chain(
@@ -163,6 +175,24 @@ impl Directory {
         self.say(said);
     }
 
+    /// Puts new endpoints in place and leaves everything else as it is; says whether it could,
+    /// which it cannot when there is something to be said about them.
+    fn publish_endpoints(&self, snapshot: &Snapshot, changes: &Changes, sink: &Sink) -> bool {
+        let mut config = sink.config();
+        for (key, upstream) in &mut config.upstreams {
+            let service = ObjectKey::new(&key.namespace, &key.service);
+            if changes.services.contains(&service) {
+                let (new, found) = service::upstream(snapshot, key, &self.options);
+                if !found.is_empty() {
+                    return false;
+                }
+                *upstream = Shared::new(new);
+            }
+        }
+        sink.offer(&config);
+        true
+    }
+
     /// Says what is new, once.
     fn say(&mut self, said: BTreeSet<String>) {
         for new in said.difference(&self.said) {
@@ -170,6 +200,20 @@ impl Directory {
         }
         self.said = said;
     }
+}
+
+impl Changes {
+    fn add_file(&mut self, before: &File, after: &File) {
+        self.add(&before.objects, &after.objects);
+        if before.diagnostics != after.diagnostics {
+            self.add_more();
+        }
+    }
+}
+
+fn is_of_slice(diagnostic: &Diagnostic) -> bool {
+    let object = diagnostic.object.as_ref();
+    object.is_some_and(|object| object.kind == Kind::EndpointSlice)
 }
 
 /// What a file says.
@@ -180,9 +224,9 @@ impl Directory {
 fn parse(
     name: &str,
     bytes: &[u8],
-    last: Option<&[Object]>,
+    last: &File,
 ) -> Result<(Vec<Object>, Vec<Diagnostic>), Box<Diagnostic>> {
-    if bytes.trim_ascii().is_empty() && last.is_some_and(|last| !last.is_empty()) {
+    if bytes.trim_ascii().is_empty() && !last.objects.is_empty() {
         let why = "It is empty, so its objects are kept as they were; remove it to remove them.";
         return Err(Box::new(manifest::unreadable(name, why)));
     }
@@ -191,13 +235,15 @@ fn parse(
 
 /// Serves the directory for as long as the process lives.
 pub(crate) async fn run(mut directory: Directory, sink: Arc<Sink>) {
-    directory.read();
-    directory.publish(&sink);
+    let mut changes = directory.read();
+    // Even a directory without a manifest is a configuration.
+    changes.add_more();
     loop {
-        directory.wait().await;
-        if directory.read() {
-            directory.publish(&sink);
+        if changes.any {
+            directory.publish(&changes, &sink);
         }
+        directory.wait().await;
+        changes = directory.read();
     }
 }
 
