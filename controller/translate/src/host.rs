@@ -221,26 +221,43 @@ impl<'a> HostRoutes<'a, '_> {
         if self.takes_all() {
             return;
         }
-        let mut defaults = rules
-            .iter()
-            .filter_map(|(c, _)| Some((*c, c.default_backend.as_ref()?)));
-        let own = defaults.next();
-        let route = match (own.or(global), rules.first()) {
-            (Some((claims, claim)), _) => {
-                let mut route = self.routes_of(claims).build(claim, slash);
-                let bare = rules.iter().filter(|(_, rule)| rule.paths.is_empty());
-                // A rule without paths claims the whole host, so what it asks holds for it.
-                for (bare, _) in bare.filter(|(bare, _)| bare.key != claims.key) {
-                    route::restrict(&mut route, bare);
-                }
-                route
-            }
-            (None, Some((claims, _))) if self.routes.is_empty() => {
-                route::answer(claims, "/", slash, Action::NotFound)
-            }
-            _ => return,
+        let Some(mut route) = self.leftovers(rules, global, slash) else {
+            return;
         };
+        let owner = route.origin.clone();
+        let bare = rules.iter().filter(|(_, rule)| rule.paths.is_empty());
+        // A rule without paths claims the whole host, so what it asks holds for it.
+        for (bare, _) in bare {
+            let is_built = matches!(route.action, Action::Forward(_));
+            if !is_built || bare.key.origin() != owner {
+                route::restrict(&mut route, bare, self.has_tls);
+            }
+        }
         self.routes.insert(Rank::of(&route.path), route);
+    }
+
+    /// The route for what no path takes, before what rules without paths ask of it: the first
+    /// redirect or default backend of its own rules, everyone's default backend, or 404.
+    fn leftovers(
+        &mut self,
+        rules: &[HostClaim<'a>],
+        global: Option<(&'a Claims, &'a PathClaim)>,
+        slash: PathMatch,
+    ) -> Option<Route> {
+        for (claims, rule) in rules {
+            if let Some(claim) = &claims.default_backend {
+                return Some(self.routes_of(claims).build(claim, slash));
+            }
+            let moved = route::moved(&claims.settings).filter(|_| rule.paths.is_empty());
+            if let Some(moved) = moved {
+                return Some(route::answer(claims, "/", slash, moved));
+            }
+        }
+        if let Some((claims, claim)) = global {
+            return Some(self.routes_of(claims).build(claim, slash));
+        }
+        let (claims, _) = rules.first().filter(|_| self.routes.is_empty())?;
+        Some(route::answer(claims, "/", slash, Action::NotFound))
     }
 }
 

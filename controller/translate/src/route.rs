@@ -58,7 +58,9 @@ impl Routes<'_> {
         let action = self.action(claim, &path);
         let mut route = answer(self.claims, &claim.path, path, action);
         if matches!(route.action, Action::Forward(_)) {
-            route.filters.extend(self.filters());
+            route
+                .filters
+                .extend(filters(&self.claims.settings, self.host_has_tls));
             route.filters.sort_by_key(Filter::order);
         }
         route
@@ -105,29 +107,6 @@ impl Routes<'_> {
         }))
     }
 
-    fn filters(&self) -> Vec<Filter> {
-        let Settings {
-            redirect,
-            upstream,
-            allow,
-            deny,
-            ..
-        } = &self.claims.settings;
-        let https =
-            redirect.force_ssl == Some(true) || (self.host_has_tls && redirect.ssl != Some(false));
-        let body = upstream.body_size.unwrap_or(DEFAULT_BODY);
-        let filters = [
-            (body > 0).then_some(Filter::MaxBody(body)),
-            https.then_some(Filter::HttpsRedirect {
-                status: 308,
-                keep_trailing_slash: redirect.keep_trailing_slash == Some(true),
-            }),
-            deny.clone().map(Filter::Deny),
-            allow.clone().map(Filter::Allow),
-        ];
-        filters.into_iter().flatten().collect()
-    }
-
     fn check_groups(&mut self, claim: &PathClaim, path: &PathMatch, highest: u8) {
         let groups = match path {
             PathMatch::Regex(regex) => regex.check().map_or(0, |shape| shape.groups),
@@ -167,8 +146,36 @@ impl Routes<'_> {
     }
 }
 
+fn filters(settings: &Settings, host_has_tls: bool) -> Vec<Filter> {
+    let body = settings.upstream.body_size.unwrap_or(DEFAULT_BODY);
+    let body = (body > 0).then_some(Filter::MaxBody(body));
+    body.into_iter()
+        .chain(restrictions(settings, host_has_tls))
+        .collect()
+}
+
+/// What settings ask of every request, whoever answers it.
+fn restrictions(settings: &Settings, host_has_tls: bool) -> impl Iterator<Item = Filter> {
+    let Settings {
+        redirect,
+        allow,
+        deny,
+        ..
+    } = settings;
+    let https = redirect.force_ssl == Some(true) || (host_has_tls && redirect.ssl != Some(false));
+    let filters = [
+        https.then_some(Filter::HttpsRedirect {
+            status: 308,
+            keep_trailing_slash: redirect.keep_trailing_slash == Some(true),
+        }),
+        deny.clone().map(Filter::Deny),
+        allow.clone().map(Filter::Allow),
+    ];
+    filters.into_iter().flatten()
+}
+
 /// `temporal-redirect` and `permanent-redirect`: they come before every check.
-fn moved(settings: &Settings) -> Option<Action> {
+pub(crate) fn moved(settings: &Settings) -> Option<Action> {
     let redirects = &settings.redirect;
     let temporal = redirects.temporal.clone();
     let temporal = temporal.map(|url| (redirects.temporal_code.unwrap_or(302), url));
@@ -178,16 +185,24 @@ fn moved(settings: &Settings) -> Option<Action> {
     Some(redirect(status, Location::Url(url)))
 }
 
-/// Takes over into `route` what `claims` asks of all its requests, when they are answered by
-/// another Ingress' backend.
-pub(crate) fn restrict(route: &mut Route, claims: &Claims) {
-    let Settings { allow, deny, .. } = &claims.settings;
+/// Takes over into `route` what `claims` asks of all requests of a host that its rule without
+/// paths claims, when another Ingress' backend answers them, or nobody.
+pub(crate) fn restrict(route: &mut Route, claims: &Claims, host_has_tls: bool) {
     if let Some(reason) = &claims.closed {
         route.action = unavailable(reason.clone());
     }
-    let deny = deny.clone().map(Filter::Deny);
-    for filter in deny.into_iter().chain(allow.clone().map(Filter::Allow)) {
-        if !route.filters.contains(&filter) {
+    if matches!(
+        route.action,
+        Action::Redirect(_) | Action::Unavailable { .. }
+    ) {
+        return;
+    }
+    for filter in restrictions(&claims.settings, host_has_tls) {
+        let is_there = |known: &Filter| match filter {
+            Filter::HttpsRedirect { .. } => matches!(known, Filter::HttpsRedirect { .. }),
+            _ => *known == filter,
+        };
+        if !route.filters.iter().any(is_there) {
             route.filters.push(filter);
         }
     }
