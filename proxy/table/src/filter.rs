@@ -3,10 +3,10 @@
 //! The order of the enum is the order in which filters run, so nobody can put a check behind
 //! the step that makes it useless.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv4Net};
 use serde::{Deserialize, Serialize};
 
 /// One step. The order of the variants is the order in which they run.
@@ -72,9 +72,9 @@ impl FromStr for Ranges {
     fn from_str(text: &str) -> Result<Self, RangesError> {
         let range = |piece: &str| {
             let net = piece.parse::<IpNet>();
-            net.or_else(|_| piece.parse::<IpAddr>().map(IpNet::from))
-                .map(|net| net.trunc())
-                .map_err(|_| RangesError(piece.into()))
+            let net = net.or_else(|_| piece.parse::<IpAddr>().map(IpNet::from));
+            let net = net.ok().and_then(canonical);
+            net.ok_or_else(|| RangesError(piece.into()))
         };
         let pieces = text.split(',').map(str::trim).filter(|p| !p.is_empty());
         let mut ranges: Vec<_> = pieces.map(range).collect::<Result<_, _>>()?;
@@ -86,6 +86,23 @@ impl FromStr for Ranges {
         Ok(Self(ranges))
     }
 }
+
+/// Addresses are compared in their own family, so a range of `::ffff:0:0/96` becomes the IPv4 range
+/// that it is. One that holds that and more would miss what it says it holds.
+fn canonical(net: IpNet) -> Option<IpNet> {
+    let IpNet::V6(v6) = net.trunc() else {
+        return Some(net.trunc());
+    };
+    let mapped = v6.network().to_ipv4_mapped();
+    match (mapped, v6.prefix_len()) {
+        (Some(v4), length @ 96..) => Ipv4Net::new(v4, length - 96).ok().map(IpNet::V4),
+        (_, 0) => Some(IpNet::V6(v6)),
+        _ => (!v6.contains(&MAPPED)).then_some(IpNet::V6(v6)),
+    }
+}
+
+/// The first of the IPv4 addresses as IPv6 writes them.
+const MAPPED: Ipv6Addr = Ipv4Addr::UNSPECIFIED.to_ipv6_mapped();
 
 #[cfg(test)]
 mod tests {
@@ -112,8 +129,26 @@ mod tests {
     }
 
     #[test]
+    fn an_ipv4_range_may_be_written_as_ipv6() {
+        for (range, address, expected) in [
+            ("::ffff:127.0.0.1", "127.0.0.1", true),
+            ("::ffff:127.0.0.1", "::ffff:127.0.0.1", true),
+            ("::ffff:127.0.0.0/104", "127.255.0.1", true),
+            ("::ffff:127.0.0.0/104", "128.0.0.1", false),
+            ("::ffff:0:0/96", "203.0.113.7", true),
+            ("::ffff:0:0/96", "2001:db8::1", false),
+            ("::/0", "2001:db8::1", true),
+        ] {
+            let ranges: Ranges = range.parse().unwrap();
+            let found = ranges.contains(address.parse().unwrap());
+            assert_eq!(found, expected, "{range} {address}");
+        }
+    }
+
+    #[test]
     fn the_piece_that_is_no_range_is_named() {
         for (list, piece) in [
+            ("::/64", "::/64"), // it would hold some IPv4 addresses only
             ("10.0.0.0/8,nope", "nope"),
             ("10.0.0.0/33", "10.0.0.0/33"),
             ("", ""),
