@@ -2,7 +2,7 @@
 //!
 //! A name that is the host of a rule always stays with that rule.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use portreeve_table::{Host, HostPattern, Location, PathMatch, Shared};
 
@@ -21,7 +21,7 @@ pub(crate) fn add<'a>(
     let aliased = claims.iter().map(|c| (c, add_aliases(merged, c)));
     let mut names: Vec<_> = aliased.collect();
     for (claims, names) in &mut names {
-        names.extend(add_www(&mut merged.hosts, claims));
+        names.extend(add_www(merged, claims));
     }
     names
 }
@@ -50,26 +50,53 @@ fn taken(claims: &Claims, alias: &HostPattern) -> Diagnostic {
 }
 
 /// Redirects `www.` and the name without it to the one that the rule has.
-fn add_www(hosts: &mut BTreeMap<HostPattern, Shared<Host>>, claims: &Claims) -> Vec<HostPattern> {
+fn add_www(merged: &mut Merged, claims: &Claims) -> Vec<HostPattern> {
     if claims.settings.from_to_www != Some(true) || claims.closed.is_some() {
         return Vec::new();
     }
+    let names: BTreeSet<_> = claims.hosts().filter_map(exact).collect();
     let mut added = Vec::new();
-    for host in claims.hosts() {
-        let HostPattern::Exact(name) = host else {
+    for name in names {
+        let other = match name.strip_prefix("www.") {
+            Some(without) => HostPattern::parse(without),
+            None => HostPattern::parse(&format!("www.{name}")),
+        };
+        let (Ok(slash), field) = ("/".parse(), claims.annotation_field("from-to-www-redirect"))
+        else {
             continue;
         };
-        let other = match name.strip_prefix("www.") {
-            Some(without) => HostPattern::Exact(without.into()),
-            None => HostPattern::Exact(format!("www.{name}").into()),
+        let action = route::redirect(308, Location::Host(name.into()));
+        let found = match other {
+            Err(error) => {
+                let message = format!("{error}; {name} has no second name to redirect from.");
+                Diagnostic::new(Code::HostInvalid, claims.object(), message)
+            }
+            Ok(other) => match merged.hosts.get(&other) {
+                None => {
+                    let routes = vec![route::answer(claims, "/", PathMatch::Prefix(slash), action)];
+                    merged
+                        .hosts
+                        .insert(other.clone(), Shared::new(Host { routes }));
+                    added.push(other);
+                    continue;
+                }
+                Some(host) if host.routes.iter().all(|route| route.action == action) => continue,
+                Some(_) => {
+                    let message = format!(
+                        "{other} is a host of its own, and stays one: it is not redirected to {name}."
+                    );
+                    Diagnostic::new(Code::AliasTaken, claims.object(), message)
+                }
+            },
         };
-        let Ok(slash) = "/".parse() else { continue };
-        if !hosts.contains_key(&other) {
-            let action = route::redirect(308, Location::Host(name.clone()));
-            let routes = vec![route::answer(claims, "/", PathMatch::Prefix(slash), action)];
-            hosts.insert(other.clone(), Shared::new(Host { routes }));
-            added.push(other);
-        }
+        merged.diagnostics.push(found.field(field));
     }
     added
+}
+
+fn exact(host: &HostPattern) -> Option<&str> {
+    match host {
+        HostPattern::Exact(name) => Some(name),
+        _ => None,
+    }
 }
