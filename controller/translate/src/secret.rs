@@ -5,6 +5,7 @@
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
+use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret as KubeSecret;
 use portreeve_table::{HostPattern, Secret};
 use rustls::InconsistentKeys;
@@ -12,6 +13,7 @@ use rustls::crypto::aws_lc_rs::sign::any_supported_type;
 use rustls::sign::CertifiedKey;
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use serde_json::Value;
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
@@ -79,7 +81,7 @@ pub(crate) enum SecretError {
     Absent(&'static str),
     #[error("{0} is not PEM text")]
     NotPem(&'static str),
-    #[error("the first certificate in tls.crt cannot be read")]
+    #[error("a certificate in tls.crt cannot be read")]
     BadCertificate,
     #[error("tls.key is of a kind that is not supported; RSA, ECDSA and Ed25519 keys are")]
     BadKey,
@@ -98,6 +100,7 @@ impl Certificate {
         let certificates: Result<Vec<_>, _> =
             CertificateDer::pem_slice_iter(chain.as_bytes()).collect();
         let certificates = certificates.map_err(|_| SecretError::NotPem(CERTIFICATE))?;
+        let chain = pem(&certificates)?;
         let leaf = certificates
             .first()
             .ok_or(SecretError::NotPem(CERTIFICATE))?
@@ -108,7 +111,7 @@ impl Certificate {
         let (_, leaf) =
             X509Certificate::from_der(&leaf).map_err(|_| SecretError::BadCertificate)?;
         Ok(Self {
-            chain: certificates_only(chain),
+            chain,
             key: Secret::new(key.into()),
             covers: names(&leaf),
             not_before: leaf.validity().not_before.timestamp(),
@@ -147,16 +150,26 @@ fn check_pair(
     }
 }
 
-/// The certificates of a PEM text. Some keep the key in the same text, and a chain is not secret.
-fn certificates_only(pem: &str) -> Box<str> {
-    const BEGIN: &str = "-----BEGIN CERTIFICATE-----";
-    const END: &str = "-----END CERTIFICATE-----";
-    let blocks = pem
-        .split(BEGIN)
-        .skip(1)
-        .filter_map(|rest| rest.split_once(END));
-    let blocks = blocks.map(|(block, _)| format!("{BEGIN}{block}{END}\n"));
-    blocks.collect::<String>().into()
+/// A chain as PEM, written anew: whatever else stood in the text, between its markers too, might be
+/// a key, and a chain is not secret.
+fn pem(certificates: &[CertificateDer<'_>]) -> Result<Box<str>, SecretError> {
+    let mut text = String::new();
+    for certificate in certificates {
+        let (rest, _) =
+            X509Certificate::from_der(certificate).map_err(|_| SecretError::BadCertificate)?;
+        // The API's own type knows base64.
+        let base64 = serde_json::to_value(ByteString(certificate.to_vec()));
+        let base64 = base64.ok().filter(|_| rest.is_empty());
+        let base64 = base64.as_ref().and_then(Value::as_str);
+        let base64 = base64.ok_or(SecretError::BadCertificate)?;
+        text.push_str("-----BEGIN CERTIFICATE-----\n");
+        for line in base64.as_bytes().chunks(64) {
+            text.extend(line.iter().copied().map(char::from));
+            text.push('\n');
+        }
+        text.push_str("-----END CERTIFICATE-----\n");
+    }
+    Ok(text.into())
 }
 
 /// The DNS names of a certificate; the common name counts only where there are none.
@@ -181,7 +194,6 @@ fn names(leaf: &X509Certificate<'_>) -> Vec<HostPattern> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use k8s_openapi::ByteString;
     use rcgen::{
         CertificateParams, KeyPair, PKCS_ECDSA_P256_SHA256, PKCS_ED25519, PKCS_RSA_SHA256,
     };
@@ -196,7 +208,7 @@ mod tests {
         }
     }
 
-    fn pem(label: &str, der: Vec<u8>) -> String {
+    fn pem_text(label: &str, der: Vec<u8>) -> String {
         let base64 = serde_json::to_value(ByteString(der)).unwrap();
         format!(
             "-----BEGIN {label}-----\n{}\n-----END {label}-----\n",
@@ -221,7 +233,7 @@ mod tests {
             let key = KeyPair::generate_for(algorithm).unwrap();
             let parameters = CertificateParams::new(["a.example".to_string()]).unwrap();
             let chain = parameters.self_signed(&key).unwrap().pem();
-            let own = label.map(|label| pem(label, unwrapped(&key)));
+            let own = label.map(|label| pem_text(label, unwrapped(&key)));
             for key in [Some(key.serialize_pem()), own].into_iter().flatten() {
                 let read = Certificate::read(&secret(&chain, &key));
                 assert!(read.is_ok(), "{label:?}: {:?}", read.err());
@@ -238,6 +250,29 @@ mod tests {
         let read = Certificate::read(&secret(&both, &key.serialize_pem())).unwrap();
         assert!(!read.chain.contains("KEY"));
         assert_eq!(read.chain.matches("BEGIN CERTIFICATE").count(), 2);
+        assert_eq!(&*read.chain, chain.repeat(2).replace("\r\n", "\n"));
+    }
+
+    #[test]
+    fn a_key_between_the_markers_of_a_certificate_is_not_shown() {
+        let key = KeyPair::generate().unwrap();
+        let parameters = CertificateParams::new(["a.example".to_string()]).unwrap();
+        let certificate = parameters.self_signed(&key).unwrap();
+        let secret_part = key.serialize_pem().lines().nth(1).unwrap().to_string();
+        let appended = pem_text(
+            "CERTIFICATE",
+            [certificate.der().as_ref(), &key.serialize_der()].concat(),
+        );
+        let alone = certificate.pem() + &pem_text("CERTIFICATE", key.serialize_der());
+        let whole =
+            certificate
+                .pem()
+                .replacen("-----\n", &format!("-----\n{}", key.serialize_pem()), 1);
+        for chain in [appended, alone, whole] {
+            let read = Certificate::read(&secret(&chain, &key.serialize_pem()));
+            let shown = read.map(|read| read.chain).unwrap_or_default();
+            assert!(!shown.contains(&secret_part), "{shown}");
+        }
     }
 
     #[test]
