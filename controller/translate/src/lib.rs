@@ -61,9 +61,7 @@ pub fn translate(snapshot: &Snapshot, options: &Options) -> Translation {
     let with_tls = tls::hosts_with_tls(&claims);
     let mut merged = merge::merge(snapshot, &claims, &with_tls);
     let mut certificates = Certificates::new(snapshot, options);
-    for (claims, also) in names::add(&mut merged, &claims) {
-        certificates.claim(claims, &also);
-    }
+    certificates.claim(&names::add(&mut merged, &claims));
     let served = certificates.finish();
     let mut diagnostics = served.diagnostics;
     diagnostics.extend(

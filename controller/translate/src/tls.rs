@@ -17,11 +17,11 @@ use crate::options::Options;
 use crate::secret::{Certificate, SecretError, SecretObject};
 use crate::snapshot::Snapshot;
 
-/// The hosts for which some Ingress wants TLS, with or without a usable Secret.
+/// The hosts for which an Ingress with a rule for them wants TLS, with or without a usable Secret:
+/// one without a rule has no say in how they are served.
 pub(crate) fn hosts_with_tls(claims: &[Claims]) -> BTreeSet<&HostPattern> {
     let mut hosts = BTreeSet::new();
     for claims in claims.iter().filter(|claims| !claims.tls.is_empty()) {
-        hosts.extend(claims.tls.iter().flat_map(|tls| &tls.hosts));
         hosts.extend(claims.hosts().filter(|host| has_tls(claims, host)));
         if claims.is_catch_all && claims.tls.iter().any(|tls| tls.for_all) {
             hosts.insert(&HostPattern::Any);
@@ -32,14 +32,15 @@ pub(crate) fn hosts_with_tls(claims: &[Claims]) -> BTreeSet<&HostPattern> {
 
 /// Whether an Ingress itself wants TLS for one of its hosts.
 fn has_tls(claims: &Claims, host: &HostPattern) -> bool {
-    let listed = |pattern: &HostPattern| match host {
+    claims.tls.iter().any(|tls| lists(tls, host))
+}
+
+fn lists(tls: &TlsClaim, host: &HostPattern) -> bool {
+    let is_it = |pattern: &HostPattern| match host {
         HostPattern::Exact(name) => pattern.matches(name),
         other => pattern == other,
     };
-    claims
-        .tls
-        .iter()
-        .any(|tls| tls.for_all || tls.hosts.iter().any(listed))
+    tls.for_all || tls.hosts.iter().any(is_it)
 }
 
 /// A certificate that an Ingress asks an ACME authority for, by `kubernetes.io/tls-acme`.
@@ -76,6 +77,12 @@ impl<'a> Claim<'a> {
         }
     }
 
+    /// The hosts of its own rules that the certificate is meant for.
+    fn ruled(&self) -> impl Iterator<Item = &'a HostPattern> {
+        let tls = self.tls;
+        self.claims.hosts().filter(move |host| lists(tls, host))
+    }
+
     fn diagnostic(&self, code: Code, message: String, hint: &str) -> Diagnostic {
         let field = format!("spec.tls[{}]", self.tls.place);
         Diagnostic::new(code, self.claims.object(), message)
@@ -88,6 +95,14 @@ impl<'a> Claim<'a> {
             "The Secret {key} cannot be served: {error}. Its names get the default certificate."
         );
         self.diagnostic(code(error), message, fix(error))
+    }
+}
+
+/// The wildcard that an exact name stands under.
+fn wildcard(name: &HostPattern) -> Option<HostPattern> {
+    match name {
+        HostPattern::Exact(name) => Some(HostPattern::Wildcard(name.split_once('.')?.1.into())),
+        _ => None,
     }
 }
 
@@ -155,9 +170,37 @@ impl<'a> Certificates<'a> {
         }
     }
 
-    /// Adds what one Ingress claims. `also` are names that its hosts are reached by as well: they
-    /// get its certificate when it covers them, and otherwise quietly do not.
-    pub(crate) fn claim(&mut self, claims: &'a Claims, also: &[HostPattern]) {
+    /// Adds what all Ingresses claim, the oldest first: the hosts of their own rules before the
+    /// names that they have no rule for.
+    ///
+    /// With each come the names that its hosts are reached by as well: they get its certificate
+    /// when it covers them, and otherwise quietly do not.
+    pub(crate) fn claim(&mut self, all: &[(&'a Claims, Vec<HostPattern>)]) {
+        for (claims, also) in all {
+            self.claim_ruled(claims, also);
+        }
+        for (claims, _) in all {
+            self.claim_listed(claims);
+        }
+    }
+
+    fn claim_ruled(&mut self, claims: &'a Claims, also: &[HostPattern]) {
+        for tls in &claims.tls {
+            let claim = Claim { claims, tls };
+            let Some(key) = claim.secret() else { continue };
+            let Some(Ok(certificate)) = self.read(&key) else {
+                continue;
+            };
+            for host in claim.ruled().chain(also) {
+                if certificate.covers(host) {
+                    let say = claim.names().contains(&host);
+                    self.own(&claim, &key, host, say);
+                }
+            }
+        }
+    }
+
+    fn claim_listed(&mut self, claims: &'a Claims) {
         for tls in &claims.tls {
             let claim = Claim { claims, tls };
             let Some(key) = claim.secret() else { continue };
@@ -167,7 +210,7 @@ impl<'a> Certificates<'a> {
             self.want(&claim, &key, read.as_deref().ok());
             match read {
                 Err(error) => self.diagnostics.push(claim.unusable(&key, error)),
-                Ok(certificate) => self.serve(&claim, &key, &certificate, also),
+                Ok(certificate) => self.serve(&claim, &key, &certificate),
             }
         }
     }
@@ -183,18 +226,15 @@ impl<'a> Certificates<'a> {
         )
     }
 
-    fn serve(
-        &mut self,
-        claim: &Claim<'a>,
-        key: &CertKey,
-        certificate: &Certificate,
-        also: &[HostPattern],
-    ) {
+    fn serve(&mut self, claim: &Claim<'a>, key: &CertKey, certificate: &Certificate) {
         let mut served = false;
+        let ruled: BTreeSet<_> = claim.ruled().collect();
         for name in claim.names() {
             if certificate.covers(name) {
                 served = true;
-                self.own(claim, key, name, true);
+                if !ruled.contains(name) {
+                    self.own(claim, key, name, true);
+                }
             } else if !claim.tls.for_all {
                 let message = format!(
                     "The certificate in {key} does not cover {name}, \
@@ -220,9 +260,6 @@ impl<'a> Certificates<'a> {
             self.diagnostics
                 .push(claim.diagnostic(Code::CertificateExpired, message, hint));
         }
-        for name in also.iter().filter(|name| certificate.covers(name)) {
-            self.own(claim, key, name, false);
-        }
     }
 
     fn own(&mut self, claim: &Claim<'a>, key: &CertKey, name: &HostPattern, say: bool) {
@@ -234,9 +271,13 @@ impl<'a> Certificates<'a> {
                 let owner = owner.map(ToString::to_string).unwrap_or_default();
                 let message = format!(
                     "{name} already has the certificate in {theirs}, by {owner}, \
-                     which is older or comes first by name; the one in {key} is not served for it."
+                     which has a rule for it, is older or comes first by name; \
+                     the one in {key} is not served for it."
                 );
-                let hint = format!("secretName: {}", theirs.secret);
+                let hint = match theirs.namespace == key.namespace {
+                    true => format!("secretName: {}", theirs.secret),
+                    false => "hosts without this name".into(),
+                };
                 self.diagnostics
                     .push(claim.diagnostic(Code::TlsNameTaken, message, &hint));
             }
@@ -267,8 +308,13 @@ impl<'a> Certificates<'a> {
 
     pub(crate) fn finish(mut self) -> Served {
         let mut names: BTreeMap<CertKey, Vec<HostPattern>> = BTreeMap::new();
-        for (name, (key, _)) in std::mem::take(&mut self.owners) {
-            names.entry(key).or_default().push(name);
+        let owners = std::mem::take(&mut self.owners);
+        for (name, (key, _)) in &owners {
+            // What the wildcard's owner has is served under the wildcard.
+            let wildcard = wildcard(name).and_then(|wildcard| owners.get(&wildcard));
+            if wildcard.is_none_or(|(theirs, _)| theirs != key) {
+                names.entry(key.clone()).or_default().push(name.clone());
+            }
         }
         let certs = names.into_iter().filter_map(|(key, names)| {
             let certificate = self.read(&key)?.ok()?;
