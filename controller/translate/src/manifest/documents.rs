@@ -12,6 +12,9 @@ use super::Limits;
 /// an object.
 const PART: usize = 256 << 10;
 
+/// What an event costs at least.
+const EVENT_BYTES: usize = 64;
+
 /// Hands the documents of a JSON text to `each`, until one cannot be read.
 pub(super) fn json(text: &str, mut each: impl FnMut(Value)) -> Result<(), String> {
     for document in serde_json::Deserializer::from_str(text).into_iter() {
@@ -60,18 +63,21 @@ fn next_document(text: &str) -> Option<usize> {
 
 fn read(text: &str, limits: &Limits) -> Result<Vec<Value>, String> {
     // A document without aliases has no more events than bytes, so only aliases need bounds of
-    // their own; the rest is bounded by the size of the text. An event that an alias repeats is
-    // no larger than the text either.
+    // their own: on what they repeat in bytes, and in events, which cost more than a byte.
     let bytes = text.len() + 16;
-    let alias_events = limits.alias_bytes / bytes;
+    let alias_events = limits.alias_bytes / EVENT_BYTES;
     let options = serde_saphyr::options! {
         budget: serde_saphyr::budget! {
             max_depth: limits.depth,
             max_documents: bytes,
             max_events: bytes * 2 + alias_events,
             max_nodes: bytes + alias_events,
-            max_total_scalar_bytes: bytes,
+            max_total_scalar_bytes: bytes + limits.alias_bytes,
             max_recorded_anchor_events: bytes * 2,
+            max_merge_keys: bytes,
+            // What aliases come to is bounded, so how many there are need not be.
+            max_aliases: bytes,
+            enforce_alias_anchor_ratio: false,
         },
         alias_limits: serde_saphyr::alias_limits! {
             max_total_replayed_events: alias_events,
@@ -80,8 +86,37 @@ fn read(text: &str, limits: &Limits) -> Result<Vec<Value>, String> {
         with_snippet: false,
     };
     serde_saphyr::from_multiple_with_options(text, options)
-        .map_err(|error| error.render_with_formatter(&serde_saphyr::UserMessageFormatter))
+        .map_err(|error| explain(&error.render_with_formatter(&serde_saphyr::UserMessageFormatter)))
 }
+
+/// The library's message, with what to do where that is not what it says.
+///
+/// A key that stands twice is not quoted: it may be a Secret's data, wrongly indented.
+fn explain(message: &str) -> String {
+    let said = [
+        (
+            TWICE,
+            "a key of a mapping stands twice; remove one of the two",
+        ),
+        (
+            TOO_LARGE,
+            "it comes to more than is allowed; write out what the aliases repeat, \
+             nest it less, or split it into several files",
+        ),
+    ];
+    let found = said.iter().find(|(theirs, _)| message.contains(theirs));
+    let Some((_, ours)) = found else {
+        return message.into();
+    };
+    let place = [" (defined at", " at line"].iter();
+    let place = place.filter_map(|begin| message.rfind(begin)).min();
+    let place = place.and_then(|at| message.get(at..));
+    format!("{ours}{}", place.unwrap_or_default())
+}
+
+/// What the library says in these cases.
+const TWICE: &str = "duplicate mapping key";
+const TOO_LARGE: &str = "YAML document too large or too complex";
 
 #[cfg(test)]
 mod tests {
