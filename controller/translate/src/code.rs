@@ -146,7 +146,7 @@ pub const CODES: &[CodeEntry] = &[
     ),
     error(
         Code::ApiVersionUnknown,
-        "The object has a kind that is served, but in an API version that is not; the object is not used.",
+        "The object has a kind that is served, but in an API version that is not; the object keeps its last good value, and is not used when it has none.",
         "Write the API version that the message names; fields may have moved as well.",
     ),
     error(
@@ -216,7 +216,7 @@ pub const CODES: &[CodeEntry] = &[
     ),
     error(
         Code::ObjectInvalid,
-        "A value in an object is not of the type that its field has, or the object has no name; the object is not used.",
+        "A value in an object is not of the type that its field has, or the object has no name; the object keeps its last good value, and is not used when it has none.",
         "Write a value of the type that the message names.",
     ),
     error(

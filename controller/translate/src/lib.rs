@@ -24,6 +24,7 @@ mod path;
 mod route;
 mod secret;
 pub mod service;
+mod shorten;
 mod snapshot;
 mod tls;
 

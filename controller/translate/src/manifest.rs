@@ -8,6 +8,7 @@ mod decode;
 mod documents;
 mod fields;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -40,7 +41,7 @@ impl Default for Limits {
 
 /// Reads all documents of a file, `kind: List` included. Kinds that are not served are left out.
 ///
-/// An object that cannot be used is named in the diagnostics, with an error.
+/// An object that cannot be used is named in the diagnostics, with an error: see [`keep_refused`].
 ///
 /// # Errors
 /// When the text as a whole cannot be read: it is not YAML, cut short or too large. Nothing is
@@ -65,6 +66,19 @@ pub fn parse(
     };
     read.map_err(|error| unreadable(format!("It is not {language}, or cut short: {error}.")))?;
     Ok((reader.objects, reader.diagnostics))
+}
+
+/// Adds to what was read of a file the `last` good values of the objects that were refused, by
+/// what was found: without them, what such an object restricts would be open.
+pub fn keep_refused(objects: &mut Vec<Object>, found: &[Diagnostic], last: &[Object]) {
+    let refused = found
+        .iter()
+        .filter(|found| matches!(found.code, Code::ObjectInvalid | Code::ApiVersionUnknown));
+    let refused: BTreeSet<_> = refused.filter_map(|found| found.object.as_ref()).collect();
+    let kept = last
+        .iter()
+        .filter(|last| !refused.is_empty() && refused.contains(&last.reference()));
+    objects.extend(kept.cloned());
 }
 
 /// What is said of a file whose objects cannot be known now.

@@ -135,6 +135,70 @@ fn a_few_aliases_are_read() {
 }
 
 #[test]
+fn ordinary_aliases_in_a_short_text_are_read() {
+    let mut text = INGRESS.replace("spec: {", "spec: {rules: [");
+    text.truncate(text.find("defaultBackend").unwrap());
+    text += "{host: h0.example, http: &h {paths: [{path: /, pathType: Prefix, backend: {service: {name: web, port: {number: 80}}}}]}}";
+    text.extend((1..200).map(|n| format!(", {{host: h{n}.example, http: *h}}")));
+    text += "]}\n";
+    let (objects, found) = parse(&text);
+    assert_eq!(found, []);
+    let Content::Ingress(ingress) = &objects[0].content else {
+        panic!()
+    };
+    let rules = ingress.spec.as_ref().unwrap().rules.as_ref().unwrap();
+    assert!(rules.len() == 200 && rules.iter().all(|rule| rule.http.is_some()));
+}
+
+#[test]
+fn what_cannot_be_read_says_what_to_do_in_words_of_yaml() {
+    let small = Limits {
+        alias_bytes: 1000,
+        ..Limits::default()
+    };
+    let aliases = format!(
+        "a: &a {}\nb: [{}]\n",
+        "x".repeat(100),
+        ["*a"; 100].join(", ")
+    );
+    for (text, expected) in [
+        (aliases.as_str(), "write out what the aliases repeat"),
+        ("a: 1\na: 2\n", "stands twice"),
+    ] {
+        let error = manifest::parse("a.yaml", text, &small)
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains(expected), "{error}");
+        for internal in [
+            "budget",
+            "Budget",
+            "DuplicateKeyPolicy",
+            "Options",
+            "breach",
+        ] {
+            assert!(!error.contains(internal), "{error}");
+        }
+    }
+}
+
+#[test]
+fn a_refused_object_keeps_its_last_good_value_and_no_other_does() {
+    let named =
+        |name: &str| INGRESS.replace("name: web, namespace", &format!("name: {name}, namespace"));
+    let bad = named("bad").replace("name: bad,", "name: bad, annotations: {a: true},");
+    let old = named("old").replace("networking.k8s.io/v1", "extensions/v1beta1");
+    let (last, _) =
+        parse(&[named("bad"), named("old"), named("gone"), named("right")].join("---\n"));
+    let (mut objects, found) = parse(&[bad, old, named("right"), named("new")].join("---\n"));
+    assert_eq!(names(&objects), ["shop/right", "shop/new"]);
+    manifest::keep_refused(&mut objects, &found, &last);
+    assert_eq!(
+        names(&objects),
+        ["shop/right", "shop/new", "shop/bad", "shop/old"]
+    );
+}
+
+#[test]
 fn a_large_text_is_read_all_the_same() {
     let text = vec![INGRESS; 20_000].join("---\n");
     assert_eq!(parse(&text).0.len(), 20_000);
@@ -277,8 +341,8 @@ fn annotations_are_texts() {
     assert_eq!(
         shown,
         [
-            "a.yaml: shop/web  metadata.annotations[portreeve.dev/proxy-read-timeout]  ObjectInvalid\n  60 is not a text, so this object is not used.\n  Write: \"60\", in quotes",
-            "a.yaml: shop/web  metadata.annotations[portreeve.dev/use-regex]  ObjectInvalid\n  true is not a text, so this object is not used.\n  Write: \"true\", in quotes",
+            "a.yaml: shop/web  metadata.annotations[portreeve.dev/proxy-read-timeout]  ObjectInvalid\n  60 is not a text, so this object is refused; what it said before still holds, if it was ever right.\n  Write: \"60\", in quotes",
+            "a.yaml: shop/web  metadata.annotations[portreeve.dev/use-regex]  ObjectInvalid\n  true is not a text, so this object is refused; what it said before still holds, if it was ever right.\n  Write: \"true\", in quotes",
         ]
     );
 }
@@ -323,9 +387,11 @@ fn nothing_said_about_a_secret_quotes_it() {
         "data: hunter2",
         "data: {hunter: {two: hunter2}}",
         "type: {x: hunter2}",
+        "  annotations: {data: {tls.key: hunter2}}",
+        "  labels: {tls.key: [hunter2]}",
     ] {
         let (objects, found) = parse(&format!(
-            "apiVersion: v1\nkind: Secret\nmetadata: {{name: a}}\n{data}\n"
+            "apiVersion: v1\nkind: Secret\nmetadata:\n  name: a\n{data}\n"
         ));
         assert!(objects.is_empty() && !found.is_empty(), "{data}");
         assert!(!format!("{found:?}").contains("hunter2"), "{found:?}");

@@ -16,10 +16,14 @@ use crate::code::Code;
 use crate::diagnostic::Diagnostic;
 use crate::object::{Kind, ObjectKey, ObjectRef};
 use crate::secret::SecretObject;
+use crate::shorten::shorten;
 use crate::snapshot::{Content, SERVICE_NAME};
 
 /// A second copy of the whole object, which `kubectl apply` leaves on it.
 const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
+
+/// What becomes of an object that is refused.
+const KEPT: &str = "what it said before still holds, if it was ever right";
 
 /// The groups in which a kind of ours has had other versions.
 const OUR_GROUPS: [&str; 3] = ["networking.k8s.io", "extensions", "discovery.k8s.io"];
@@ -75,8 +79,11 @@ fn wrong_version(kind: Kind, object: &ObjectRef, value: &Value) -> Option<Diagno
     let version = value.get("apiVersion").and_then(Value::as_str);
     let message = match version {
         Some(version) if version == ours => return None,
-        Some(version) => format!("{version:?} is not served, so this object is not used."),
-        None => "It has no apiVersion, so this object is not used.".into(),
+        Some(version) => {
+            let version = shorten(version);
+            format!("{version:?} is not served, so this object is refused; {KEPT}.")
+        }
+        None => format!("It has no apiVersion, so this object is refused; {KEPT}."),
     };
     let moved = match (kind, version) {
         (Kind::Ingress, Some("extensions/v1beta1" | "networking.k8s.io/v1beta1")) => {
@@ -97,13 +104,31 @@ fn not_text(object: &ObjectRef, value: &Value) -> Vec<Diagnostic> {
     });
     let bad = maps.flatten().filter(|(_, _, value)| !value.is_string());
     bad.map(|(map, key, value)| {
-        let message = format!("{value} is not a text, so this object is not used.");
-        let quoted = value.to_string().trim_matches('"').to_string();
+        let quoted = match value {
+            // A Secret's data may stand here by a mistake of indentation.
+            _ if object.kind == Kind::Secret => None,
+            Value::Bool(_) | Value::Number(_) => Some(value.to_string()),
+            _ => None,
+        };
+        let what = quoted.as_deref().unwrap_or(type_name(value));
+        let message = format!("{what} is not a text, so this object is refused; {KEPT}.");
+        let hint = quoted.map_or("a text, in quotes".into(), |q| format!("{q:?}, in quotes"));
         Diagnostic::new(Code::ObjectInvalid, object.clone(), message)
-            .field(format!("metadata.{map}[{key}]"))
-            .hint(format!("{quoted:?}, in quotes"))
+            .field(format!("metadata.{map}[{}]", shorten(key)))
+            .hint(hint)
     })
     .collect()
+}
+
+fn type_name(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "a boolean",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a text",
+        Value::Array(_) => "a list",
+        Value::Object(_) => "a mapping",
+    }
 }
 
 fn typed<T: DeserializeOwned + Serialize + Metadata<Ty = ObjectMeta>>(
@@ -135,7 +160,7 @@ fn typed<T: DeserializeOwned + Serialize + Metadata<Ty = ObjectMeta>>(
                 }
                 _ => error,
             };
-            let message = format!("It cannot be used: {error}.");
+            let message = format!("It cannot be used: {}; {KEPT}.", shorten(&error));
             let found = Diagnostic::new(Code::ObjectInvalid, object.clone(), message).field(field);
             (None, vec![found])
         }
