@@ -230,7 +230,10 @@ fn parse(
         let why = "It is empty, so its objects are kept as they were; remove it to remove them.";
         return Err(Box::new(manifest::unreadable(name, why)));
     }
-    manifest::parse(name, &String::from_utf8_lossy(bytes), &Limits::default())
+    let text = String::from_utf8_lossy(bytes);
+    let (mut objects, found) = manifest::parse(name, &text, &Limits::default())?;
+    manifest::keep_refused(&mut objects, &found, &last.objects);
+    Ok((objects, found))
 }
 
 /// Serves the directory for as long as the process lives.
