@@ -3,13 +3,14 @@
 #   make run [EXAMPLE=quickstart]   build, start the example's backends and the proxy, print what to try
 #   make test                       everything that must hold before a change goes in
 #   make bench                      CPU per request against nginx, on this machine
+#   make scale                      time and memory for 10,000 Ingresses, on this machine
 #   make setup                      only install what the other targets need
 
 EXAMPLE ?= quickstart
 PROFILE ?= dev
 ROUNDS ?= 6
 
-.PHONY: run test bench setup
+.PHONY: run test bench scale setup
 
 run:
 	@loadtest/steps/setup.sh build
@@ -22,6 +23,10 @@ test:
 bench:
 	@loadtest/steps/setup.sh build bench
 	@ROUNDS=$(ROUNDS) loadtest/steps/bench.sh
+
+scale:
+	@loadtest/steps/setup.sh build
+	@loadtest/steps/scale.sh
 
 setup:
 	@loadtest/steps/setup.sh build test bench

@@ -5,7 +5,7 @@ use std::error::Error;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use portreeve_loadtest::{compare, run, serve};
+use portreeve_loadtest::{compare, generate, run, serve};
 
 /// Echo backends and a small load generator for trying, testing and measuring Portreeve.
 #[derive(Parser)]
@@ -23,6 +23,8 @@ enum Job {
     Run(run::Options),
     /// Load several proxies in turn and compare their CPU time per request.
     Compare(compare::Options),
+    /// Write a directory of many manifests.
+    Generate(generate::Options),
     /// Say words over a WebSocket and print what comes back: talk URL -- WORD...
     Talk(run::TalkOptions),
 }
@@ -34,6 +36,7 @@ async fn main() -> ExitCode {
         Job::Serve(options) => serve::run(options).await.map_err(Into::into),
         Job::Run(options) => run::run(options).await.map_err(Into::into),
         Job::Compare(options) => compare::run(options).await.map_err(Into::into),
+        Job::Generate(options) => generate::run(&options).map_err(Into::into),
         Job::Talk(options) => run::talk(options).await.map_err(Into::into),
     };
     match done {

@@ -33,6 +33,7 @@ step "build" cargo build --quiet --locked --workspace --all-targets
 step "tests" cargo test --quiet --locked --workspace
 step "examples" ignored examples
 step "500 changes under load" ignored churn
+step "10,000 Ingresses" ignored scale
 step "HTTP/2 conformance" ignored h2spec
 step "gRPC interoperability" ignored interop
 
