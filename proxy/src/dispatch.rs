@@ -1,13 +1,15 @@
 //! One forwarded request: where it goes, what the endpoint gets, and what comes back.
 
+use std::borrow::Cow;
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::header::{CONTENT_LENGTH, COOKIE, SET_COOKIE, TRAILER, TRANSFER_ENCODING, USER_AGENT};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Version};
 use hyper::body::{Body as _, Incoming};
 use hyper::upgrade::OnUpgrade;
-use portreeve_table::{Backend, Forward, Protocol};
+use portreeve_table::{Backend, Forward, Protocol, Timeouts};
 
 use crate::body::{Body, Streaming};
 use crate::conn::Conn;
@@ -24,7 +26,7 @@ use crate::upstream::{
     Answer, Choice, Failure, Lease, PoolKey, Session, Terms, Transport, Visit, set_cookie,
 };
 use crate::worker::Worker;
-use crate::{choice, forward, respond, upgrade};
+use crate::{choice, forward, grpc, respond, upgrade};
 
 /// The latency that a failure counts as, in microseconds: an endpoint that refuses at once must
 /// not look fast.
@@ -56,6 +58,7 @@ pub(crate) struct Outgoing<'a> {
     /// The request, until it is written.
     request: Option<Request<RequestBody>>,
     progress: Option<Arc<Progress>>,
+    waits: Cow<'a, Timeouts>,
     takes_trailers: bool,
     user_agent: Option<HeaderValue>,
     /// The client's half of a tunnel, when it asks for one that we open.
@@ -85,8 +88,14 @@ impl<'a> Call<'a> {
         let tunnel = request.upgrade.take().filter(|_| opens_tunnel);
         let takes_trailers = forward::accepts_trailers(&request.parts.headers);
         let user_agent = request.parts.headers.get(USER_AGENT).cloned();
+        let waits = if transport.is_multiplexed() {
+            grpc::waits(&request.parts.headers, &self.forward.timeouts)
+        } else {
+            Cow::Borrowed(&self.forward.timeouts)
+        };
         let (request, progress) = self.rewrite(request, transport, opens_tunnel, record)?;
         Ok(Outgoing {
+            waits,
             destination,
             request: Some(request),
             progress,
@@ -124,7 +133,7 @@ impl<'a> Call<'a> {
                 transport: destination.transport,
             };
             let terms = Terms {
-                waits: &self.forward.timeouts,
+                waits: &outgoing.waits,
                 progress: progress.map(Arc::as_ref),
                 reuse: tries.reuse(),
             };
@@ -136,7 +145,14 @@ impl<'a> Call<'a> {
                     endpoint.state.observe(micros, self.worker.now_micros());
                     if !tries.after_answer(status, request) {
                         let upload = progress.cloned();
-                        return Ok(self.delivered(answer, in_flight, upload, tries.session()));
+                        let patience = outgoing.waits.read.duration();
+                        return Ok(delivered(
+                            answer,
+                            in_flight,
+                            upload,
+                            patience,
+                            tries.session(),
+                        ));
                     }
                 }
                 Err(failure) => {
@@ -260,30 +276,30 @@ impl<'a> Call<'a> {
         let (body, progress) = RequestBody::new(body, self.limits.body, timer, client);
         Ok((Request::from_parts(parts, body), progress))
     }
+}
 
-    fn delivered(
-        &self,
-        answer: Answer,
-        in_flight: crate::upstream::InFlight,
-        upload: Option<Arc<Progress>>,
-        session: Option<Session>,
-    ) -> Delivered {
-        let headers = answer.response.headers();
-        let is_stream = matches!(answer.lease, Lease::Stream(_));
-        let has_ended = headers.contains_key("grpc-status");
-        Delivered {
-            streaming: Streaming {
-                needs_trailers: is_stream && respond::is_grpc(headers) && !has_ended,
-                lease: answer.lease,
-                _in_flight: in_flight,
-                timer: answer.timer,
-                patience: self.forward.timeouts.read.duration(),
-                upload,
-                is_awaited: false,
-            },
-            response: answer.response,
-            session,
-        }
+fn delivered(
+    answer: Answer,
+    in_flight: crate::upstream::InFlight,
+    upload: Option<Arc<Progress>>,
+    patience: Duration,
+    session: Option<Session>,
+) -> Delivered {
+    let headers = answer.response.headers();
+    let is_stream = matches!(answer.lease, Lease::Stream(_));
+    let has_ended = headers.contains_key("grpc-status");
+    Delivered {
+        streaming: Streaming {
+            needs_trailers: is_stream && respond::is_grpc(headers) && !has_ended,
+            lease: answer.lease,
+            _in_flight: in_flight,
+            timer: answer.timer,
+            patience,
+            upload,
+            is_awaited: false,
+        },
+        response: answer.response,
+        session,
     }
 }
 

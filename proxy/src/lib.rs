@@ -20,6 +20,7 @@ mod drain;
 mod error;
 mod filters;
 mod forward;
+mod grpc;
 mod holder;
 mod io;
 mod listen;

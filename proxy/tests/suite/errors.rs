@@ -523,6 +523,59 @@ fn a_grpc_caller_is_told_in_its_own_words() {
     }
 }
 
+#[test]
+fn nobody_waits_longer_than_the_caller() {
+    let silent = H2Backend::scripted(|request, _respond, seen| async move {
+        seen.note(request.headers()["grpc-timeout"].to_str().unwrap());
+        std::future::pending::<()>().await;
+    });
+    let proxy = serving(&[silent.address], &[("backend-protocol", "GRPC")]);
+    let call = Request::post("http://a.example/s/m")
+        .header("content-type", "application/grpc")
+        .header("grpc-timeout", "1000m");
+    let reply = H2Client::connect(proxy.http()).get(call.body(()).unwrap());
+    assert_eq!(
+        (reply.status, reply.header("grpc-status")),
+        (200, Some("4"))
+    );
+    assert_eq!(silent.seen(), ["1000m"]);
+}
+
+/// The endpoint closes, and what it said is still on its way to a client that takes its time.
+#[test]
+fn an_early_answer_outlives_its_connection() {
+    let page = "x".repeat(40_000);
+    let answer = format!(
+        "HTTP/1.1 413 Payload Too Large\r\ncontent-length: {}\r\n\r\n{page}",
+        page.len()
+    );
+    let backend = Backend::scripted(move |stream, record| {
+        record.read_until(stream, |bytes| bytes.windows(4).any(|w| w == b"\r\n\r\n"));
+        stream.write_all(answer.as_bytes()).unwrap();
+        // What the client sends from now on is answered with resets.
+    });
+    let proxy = serving(&[backend.address], &[]);
+    let mut builder = h2::client::Builder::new();
+    let h2 = H2Client::with(proxy.http(), builder.initial_window_size(1000));
+    let request = Request::post("http://a.example/").body(()).unwrap();
+    let (response, mut upload) = h2.begin(request, false);
+    let mut body = on(response).unwrap().into_body();
+    let mut got = on(body.data()).unwrap().unwrap().len();
+    for _ in 0..20 {
+        // Each piece is written by itself: the answer to a request beside it says that time passed.
+        upload
+            .send_data(Bytes::from_static(&[b'u'; 100]), false)
+            .unwrap();
+        assert_eq!(get(proxy.http(), "else.example", "/").status, 404);
+    }
+    let _ = body.flow_control().release_capacity(got);
+    while got < page.len() {
+        let chunk = on(body.data()).expect("the rest").expect("no reset");
+        let _ = body.flow_control().release_capacity(chunk.len());
+        got += chunk.len();
+    }
+}
+
 /// A stream that its endpoint gave up is not one that it ended.
 #[test]
 fn a_reset_without_an_error_is_no_end() {

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use h2::Reason;
 use http::Request;
 
-use crate::harness::frames::{END_STREAM, Frames, GOAWAY, RST_STREAM, WINDOW_UPDATE};
+use crate::harness::frames::{END_STREAM, Frames, GOAWAY, PING, RST_STREAM, WINDOW_UPDATE};
 use crate::harness::{
     Backend, Client, H2Client, Ingress, Proxy, Started, get, on, reply, service, wait_until,
 };
@@ -347,7 +347,12 @@ fn a_client_must_take_what_it_asked_for() {
         (":path", "/"),
     ];
     frames.headers(1, END_STREAM, &fields);
-    wait_until("an end for HTTP/2", || backend.ended() == 2);
+    wait_until("an end for HTTP/2", || {
+        // Whatever else it has to say meanwhile.
+        frames.send(PING, 0, 0, &[0; 8]);
+        pause(backend.address);
+        backend.ended() == 2
+    });
     wait_until("nobody there", || open(&proxy) == 0.0);
 }
 
