@@ -31,6 +31,7 @@ step "documentation" env RUSTDOCFLAGS='-D warnings' cargo doc --quiet --locked -
 step "dependencies" "$deny_dir/bin/cargo-deny" --log-level error check bans licenses sources
 step "build" cargo build --quiet --locked --workspace --all-targets
 step "tests" cargo test --quiet --locked --workspace
+step "routing cost" ignored cost
 step "examples" ignored examples
 step "500 changes under load" ignored churn
 step "10,000 Ingresses" ignored scale

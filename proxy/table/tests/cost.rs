@@ -8,6 +8,7 @@ use std::process::Command;
 use std::thread;
 
 #[test]
+#[ignore = "needs valgrind and half a minute: make test"]
 fn routing_costs_the_same_at_ten_hosts_and_at_ten_thousand() {
     let example = build_example();
     let [few, many] = thread::scope(|scope| {
