@@ -58,7 +58,8 @@ pub struct Translation {
 /// Translates everything that is known into everything that is served.
 pub fn translate(snapshot: &Snapshot, options: &Options) -> Translation {
     let mut claims = claims(snapshot, options);
-    claims.sort_by(|a, b| a.age().cmp(&b.age()));
+    // No two have the same age: names differ.
+    claims.sort_unstable_by(|a, b| a.age().cmp(&b.age()));
     let with_tls = tls::hosts_with_tls(&claims);
     let mut merged = merge::merge(snapshot, &claims, &with_tls);
     let mut certificates = Certificates::new(snapshot, options);
@@ -93,7 +94,10 @@ fn claims(snapshot: &Snapshot, options: &Options) -> Vec<Claims> {
         let profile = class::profile(ingress, snapshot, options)?;
         Some(ingress::claims(key, ingress, profile))
     });
-    ours.collect()
+    // There may be very many: a vector that grows would need twice their room for a moment.
+    let mut claims = Vec::with_capacity(snapshot.ingresses().count());
+    claims.extend(ours);
+    claims
 }
 
 /// Every upstream that some route names.
