@@ -29,6 +29,7 @@ impl fmt::Display for Severity {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[expect(missing_docs, reason = "each is described in CODES")]
 pub enum Code {
+    AliasOfFirst,
     AliasTaken,
     AnnotationIgnored,
     AnnotationInvalid,
@@ -115,9 +116,14 @@ const fn warning(code: Code, doc: &'static str, fix: &'static str) -> CodeEntry 
 /// Every code, in alphabetical order.
 pub const CODES: &[CodeEntry] = &[
     warning(
+        Code::AliasOfFirst,
+        "An Ingress with several hosts has `server-alias`; the names stand for its first host.",
+        "Write an Ingress of its own for each host that has other names.",
+    ),
+    warning(
         Code::AliasTaken,
-        "A name in `server-alias` is the host of a rule, or an older Ingress' alias; it stays with that one.",
-        "Remove the name from `server-alias`, or the rule that has it.",
+        "A name in `server-alias`, or the one that `from-to-www-redirect` would redirect, is the host of a rule or an older Ingress' name; it stays with that one.",
+        "Remove the name from `server-alias`, the redirect, or the rule that has the name.",
     ),
     warning(
         Code::AnnotationIgnored,
@@ -246,7 +252,7 @@ pub const CODES: &[CodeEntry] = &[
     ),
     error(
         Code::RegexInvalid,
-        "A regular expression cannot be used; what begins as its alternatives do, up to their first special characters, answers 503. One that begins with a special character is not served, and closes what no other path of the host takes when its Ingress restricts clients.",
+        "A regular expression cannot be used, or those of the Ingress come to too much together; what begins as its alternatives do, up to their first special characters, answers 503. One that begins with a special character is not served, and closes what no other path of the host takes when its Ingress restricts clients.",
         "Correct the expression as the message says; look-around and back-references are not offered.",
     ),
     warning(

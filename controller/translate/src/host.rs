@@ -6,11 +6,12 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
-use portreeve_table::{Action, HostPattern, Location, NormalPath, PathMatch, Route};
+use portreeve_table::{Action, HostPattern, Location, NormalPath, PathMatch, Route, shorten};
 
 use crate::code::Code;
 use crate::diagnostic::Diagnostic;
 use crate::ingress::{Claims, PathClaim, PathType, RuleClaim};
+use crate::object::ObjectKey;
 use crate::options::Profile;
 use crate::path::{self, Unmatched, Why};
 use crate::route::{self, Routes};
@@ -59,6 +60,8 @@ pub(crate) struct HostRoutes<'a, 'd> {
     pub has_tls: bool,
     /// Whether ingress-nginx would take its every path as an expression.
     pub nginx_regex: bool,
+    /// What is left of [`path::STEPS`] to each Ingress.
+    pub steps_left: &'d mut BTreeMap<&'a ObjectKey, usize>,
     pub routes: BTreeMap<Rank, Route>,
     pub diagnostics: &'d mut Vec<Diagnostic>,
 }
@@ -111,7 +114,9 @@ impl<'a> HostRoutes<'a, '_> {
 
     /// Adds a path; gives back the routes that answer 503 in its place when it cannot be matched.
     fn add_path(&mut self, claims: &'a Claims, claim: &PathClaim) -> Vec<Route> {
-        let reading = match path::read(claims, claim, self.nginx_regex) {
+        let left = self.steps_left.entry(&claims.key).or_insert(path::STEPS);
+        let reading = path::read(claims, claim, self.nginx_regex);
+        let reading = match reading.and_then(|reading| reading.within(left)) {
             Ok(reading) => reading,
             Err(error) => return self.unmatched(claims, claim, error),
         };
@@ -150,13 +155,24 @@ impl<'a> HostRoutes<'a, '_> {
         claim: &PathClaim,
         unmatched: Unmatched,
     ) -> Vec<Route> {
-        let rule = &claim.path;
+        let rule = shorten(&claim.path);
         let closes_rest = unmatched.is_open && claims.is_restricted();
         let effect = effect(&unmatched, closes_rest);
         let (code, message, hint) = match unmatched.why {
             Why::Path(error) => {
                 let message = format!("{rule:?} cannot be a path: {error}; {effect}.");
                 (Code::PathInvalid, message, "a path such as /shop")
+            }
+            Why::TooMany => {
+                let message = format!(
+                    "The expressions of this Ingress have more than {} steps up to {rule:?}; {effect}.",
+                    path::STEPS
+                );
+                (
+                    Code::RegexInvalid,
+                    message,
+                    "fewer or smaller expressions, or two Ingresses",
+                )
             }
             Why::Regex(error) => {
                 let message = format!("{rule:?} is not an expression: {error}; {effect}.");
@@ -175,7 +191,7 @@ impl<'a> HostRoutes<'a, '_> {
             let action = Action::Unavailable {
                 reason: reason.into(),
             };
-            route::answer(claims, rule, path, action)
+            route::answer(claims, &claim.path, path, action)
         };
         closed.map(close).collect()
     }
@@ -267,6 +283,7 @@ fn taken(claims: &Claims, path: &str, host: &HostPattern, winner: &Route) -> Dia
         true => "this Ingress itself, further up".to_string(),
         false => format!("{owner}, which is older or comes first by name"),
     };
+    let path = shorten(path);
     let message = format!("{path:?} on {host} is already taken by {who}; this one is not served.");
     let found = Diagnostic::new(Code::PathTaken, claims.object(), message);
     found.hint("another path or host, or remove one of the two")

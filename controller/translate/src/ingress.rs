@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use k8s_openapi::api::networking::v1::{
     HTTPIngressPath, Ingress, IngressBackend, IngressRule, IngressSpec, IngressTLS,
 };
-use portreeve_table::HostPattern;
+use portreeve_table::{HostPattern, Ranges};
 
 use crate::annotations::{self, Settings, Verdict};
 use crate::code::Code;
@@ -19,6 +19,13 @@ use crate::options::Profile;
 
 /// The annotation by which people have long asked for certificates.
 const TLS_ACME: &str = "kubernetes.io/tls-acme";
+
+/// How many ranges the routes of an Ingress may have together.
+const RANGES: usize = 1_000_000;
+
+/// How many names an Ingress may have beside its hosts, and how many routes they may come to.
+const ALIASES: usize = 100;
+const ALIASED: usize = 20_000;
 
 /// What one Ingress claims.
 #[derive(Debug)]
@@ -137,9 +144,10 @@ pub(crate) fn claims(key: &ObjectKey, ingress: &Ingress, profile: Profile) -> Cl
             .is_some_and(|all| all.get(TLS_ACME) == Some(&"true".into())),
         diagnostics: reading.diagnostics,
     };
+    claims.bound(&object, route_count(spec));
     match reading.verdict {
         Verdict::LeftOut => return claims,
-        Verdict::Closed(reason) => claims.closed = Some(reason),
+        Verdict::Closed(reason) => drop(claims.closed.get_or_insert(reason)),
         Verdict::Served => {}
     }
     claims.read_spec(&object, spec);
@@ -170,6 +178,34 @@ impl Claims {
     pub(crate) fn annotation_field(&self, name: &str) -> String {
         let key = self.keys.get(name).map_or(name, |key| key);
         format!("metadata.annotations[{key}]")
+    }
+
+    /// Keeps what every route has, or every alias, from growing with their number.
+    fn bound(&mut self, object: &ObjectRef, routes: usize) {
+        let lists = [&self.settings.deny, &self.settings.allow];
+        let ranges: usize = lists.into_iter().flatten().map(Ranges::count).sum();
+        if ranges.saturating_mul(routes) > RANGES {
+            let why = format!("its {ranges} ranges are too many for {routes} routes");
+            let message = format!("This Ingress is closed: {why}; both together may be {RANGES}.");
+            let found = Diagnostic::new(Code::AnnotationInvalid, object.clone(), message);
+            let hint = "fewer and wider ranges, or fewer paths in one Ingress";
+            self.diagnostics
+                .push(found.field("metadata.annotations").hint(hint));
+            self.closed = Some(why.into());
+            (self.settings.deny, self.settings.allow) = (None, None);
+        }
+        let aliases = (ALIASED / routes.max(1)).clamp(1, ALIASES);
+        if self.settings.aliases.len() > aliases {
+            let message = format!(
+                "With {routes} routes, an Ingress is served under {aliases} more names; \
+                 the ones behind them are not served."
+            );
+            let found = Diagnostic::new(Code::AnnotationIgnored, object.clone(), message);
+            let field = self.annotation_field("server-alias");
+            self.diagnostics
+                .push(found.field(field).hint("rules of their own for the others"));
+            self.settings.aliases.truncate(aliases);
+        }
     }
 
     /// Whether it restricts who may send requests, so that what cannot be told of it is closed.

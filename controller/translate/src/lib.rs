@@ -24,7 +24,6 @@ mod path;
 mod route;
 mod secret;
 pub mod service;
-mod shorten;
 mod snapshot;
 mod tls;
 

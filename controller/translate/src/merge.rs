@@ -40,12 +40,14 @@ pub(crate) fn merge(
     if default.is_some() {
         rules.entry(&HostPattern::Any).or_default();
     }
+    let mut steps_left = BTreeMap::new();
     for (pattern, rules) in rules {
         let mut routes = HostRoutes {
             snapshot,
             pattern,
             has_tls: with_tls.contains(pattern),
             nginx_regex: spreads(&rules),
+            steps_left: &mut steps_left,
             routes: BTreeMap::new(),
             diagnostics: &mut merged.diagnostics,
         };

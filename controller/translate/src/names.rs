@@ -28,6 +28,19 @@ pub(crate) fn add<'a>(
 
 fn add_aliases(merged: &mut Merged, claims: &Claims) -> Vec<HostPattern> {
     let mut added = Vec::new();
+    let hosts: BTreeSet<_> = claims.hosts().collect();
+    if let (Some(first), 2..) = (claims.hosts().next(), hosts.len())
+        && !claims.settings.aliases.is_empty()
+    {
+        let message = format!(
+            "The names stand for {first}, which is the first host of this Ingress, \
+             and for no other of its hosts."
+        );
+        let found = Diagnostic::new(Code::AliasOfFirst, claims.object(), message);
+        let field = claims.annotation_field("server-alias");
+        let hint = "an Ingress of its own for each host that has other names";
+        merged.diagnostics.push(found.field(field).hint(hint));
+    }
     for alias in &claims.settings.aliases {
         let Some(host) = claims.hosts().next() else {
             break;

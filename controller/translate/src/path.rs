@@ -11,6 +11,8 @@ use crate::options::Profile;
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Reading {
     pub path: PathMatch,
+    /// The steps of the expression.
+    pub steps: usize,
     /// A Prefix that was taken as an expression, because it looks like one.
     pub implied: bool,
 }
@@ -30,6 +32,28 @@ pub(crate) struct Unmatched {
 pub(crate) enum Why {
     Path(PathError),
     Regex(RegexError),
+    /// The expressions of its Ingress come to too much together.
+    TooMany,
+}
+
+/// How many steps the expressions of one Ingress may come to, on all its hosts: about 32 MiB.
+pub(crate) const STEPS: usize = 500_000;
+
+impl Reading {
+    /// The same, unless it needs more than is `left` of [`STEPS`].
+    pub(crate) fn within(self, left: &mut usize) -> Result<Self, Unmatched> {
+        match (left.checked_sub(self.steps), &self.path) {
+            (None, PathMatch::Regex(regex)) => Err(no_expression(
+                &regex.pattern,
+                regex.ignore_case,
+                Why::TooMany,
+            )),
+            (rest, _) => {
+                *left = rest.unwrap_or_default();
+                Ok(self)
+            }
+        }
+    }
 }
 
 /// Whether one path of an Ingress in the nginx profile makes every path of its host an expression.
@@ -55,6 +79,7 @@ pub(crate) fn read(
         let path = path.map(make).map_err(|error| no_path(text, error))?;
         Ok(Reading {
             path,
+            steps: 0,
             implied: false,
         })
     };
@@ -76,8 +101,9 @@ pub(crate) fn read(
                 ignore_case,
             };
             match regex.check() {
-                Ok(_) => Ok(Reading {
+                Ok(shape) => Ok(Reading {
                     path: PathMatch::Regex(regex),
+                    steps: shape.steps,
                     implied,
                 }),
                 Err(error) => Err(no_expression(text, ignore_case, Why::Regex(error))),

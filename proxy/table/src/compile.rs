@@ -14,9 +14,11 @@ use crate::host::{HostPattern, Hosts};
 use crate::key::ResourceKey;
 use crate::lenient::lenient;
 use crate::path::{PathError, decode, encode, matched_form};
+use rustc_hash::FxHashMap;
+
 use crate::paths::Paths;
-use crate::regex::CompiledRegex;
-use crate::route::{Action, Conditions, Route, ValueMatch};
+use crate::regex::{CompiledRegex, PathRegex};
+use crate::route::{Action, Conditions, PathMatch, Route, ValueMatch};
 
 /// The routes of a configuration, indexed. `R` is what its owner keeps for each route.
 #[derive(Debug)]
@@ -29,11 +31,19 @@ pub struct Table<R> {
 #[derive(Debug)]
 pub struct CompiledHost<R> {
     source: Shared<Host>,
-    /// The same as it is served; only a host that this version does not understand differs.
-    served: Arc<Host>,
-    paths: Paths,
+    index: Arc<Index>,
     /// What the owner keeps for each route.
     bound: Box<[R]>,
+}
+
+/// What does not depend on the name of a host: hosts of the same content share it.
+#[derive(Debug)]
+struct Index {
+    /// The host as it is served; only one that this version does not understand differs.
+    served: Arc<Host>,
+    paths: Paths,
+    /// What had to be left out.
+    errors: Vec<String>,
 }
 
 /// One route with what its owner keeps for it.
@@ -116,17 +126,22 @@ impl<R> Table<R> {
     ) -> (Self, Vec<Rejected>) {
         let mut rejected = Vec::new();
         let mut by_pattern = BTreeMap::new();
+        let mut indexed: FxHashMap<u128, Arc<Index>> = FxHashMap::default();
         for (pattern, host) in &config.hosts {
-            let same = |old: &&Arc<CompiledHost<R>>| old.source == *host;
-            let compiled = match previous.by_pattern.get(pattern).filter(same) {
+            let old = previous.by_pattern.get(pattern);
+            let compiled = match old.filter(|old| old.source == *host) {
                 Some(old) => Arc::clone(old),
                 None => {
-                    let (new, errors) = CompiledHost::new(host, |route| bind(pattern, route));
-                    rejected.extend(errors.into_iter().map(|error| Rejected {
+                    let old = old.map(|old| &*old.index);
+                    let index = indexed.entry(host.hash());
+                    let index = index.or_insert_with(|| Arc::new(Index::new(host, old)));
+                    rejected.extend(index.errors.iter().map(|error| Rejected {
                         key: ResourceKey::Host(pattern.clone()),
-                        error,
+                        error: error.clone(),
                     }));
-                    Arc::new(new)
+                    let index = Arc::clone(index);
+                    let bind = |route: &Route| bind(pattern, route);
+                    Arc::new(CompiledHost::new(host, index, bind))
                 }
             };
             by_pattern.insert(pattern.clone(), compiled);
@@ -169,42 +184,63 @@ impl<R> Table<R> {
 }
 
 impl<R> CompiledHost<R> {
-    fn new(source: &Shared<Host>, bind: impl FnMut(&Route) -> R) -> (Self, Vec<String>) {
-        let served = served(source);
-        let (paths, failed) = Paths::new(served.routes.iter().map(|route| &route.path));
-        let describe = |(number, error): (usize, crate::RegexError)| {
-            let route = served.routes.get(number);
-            let origin = route.map(|r| format!("{} {:?}: ", r.origin, r.rule));
-            format!("{}{error}", origin.unwrap_or_default())
-        };
-        let errors = failed.into_iter().map(describe).collect();
-        let host = Self {
+    fn new(source: &Shared<Host>, index: Arc<Index>, bind: impl FnMut(&Route) -> R) -> Self {
+        Self {
             source: source.clone(),
-            bound: served.routes.iter().map(bind).collect(),
-            paths,
-            served,
-        };
-        (host, errors)
+            bound: index.served.routes.iter().map(bind).collect(),
+            index,
+        }
     }
 
     fn routes(&self) -> impl Iterator<Item = CompiledRoute<'_, R>> {
-        let routes = self.served.routes.iter().zip(&self.bound);
+        let routes = self.index.served.routes.iter().zip(&self.bound);
         routes.map(|(route, bound)| CompiledRoute { route, bound })
     }
 
     fn find(&self, path: &str, target: &Target<'_>) -> Option<usize> {
-        self.paths.find(&matched_form(path), |number| {
-            let route = self.served.routes.get(number);
+        self.index.paths.find(&matched_form(path), |number| {
+            let route = self.index.served.routes.get(number);
             route.is_some_and(|route| route.conditions.hold(target))
         })
     }
 
     fn matched(&self, number: usize) -> Option<Matched<'_, R>> {
         Some(Matched {
-            route: self.served.routes.get(number)?,
+            route: self.index.served.routes.get(number)?,
             bound: self.bound.get(number)?,
-            regex: self.paths.regex(number),
+            regex: self.index.paths.regex(number),
         })
+    }
+}
+
+impl Index {
+    /// Indexes a host, with the expressions that it had before.
+    fn new(source: &Shared<Host>, old: Option<&Self>) -> Self {
+        let served = served(source);
+        let known = old.into_iter().flat_map(Self::expressions).collect();
+        let paths = served.routes.iter().map(|route| &route.path);
+        let (paths, failed) = Paths::new(paths, &known);
+        let describe = |(number, error): (usize, crate::RegexError)| {
+            let route = served.routes.get(number);
+            let origin = route.map(|r| format!("{} {:?}: ", r.origin, r.rule));
+            format!("{}{error}", origin.unwrap_or_default())
+        };
+        let errors = failed.into_iter().map(describe).collect();
+        Self {
+            served,
+            paths,
+            errors,
+        }
+    }
+
+    fn expressions(&self) -> impl Iterator<Item = (&PathRegex, &CompiledRegex)> {
+        let regexes = self.paths.regexes();
+        regexes.filter_map(
+            |(number, compiled)| match &self.served.routes.get(number)?.path {
+                PathMatch::Regex(regex) => Some((regex, compiled)),
+                _ => None,
+            },
+        )
     }
 }
 

@@ -141,9 +141,12 @@ impl<T: Serialize> Shared<T> {
     ///
     /// Secrets enter by their fingerprints, so the hash may be shown.
     pub fn new(value: T) -> Self {
-        let json = serde_json::to_vec(&value).unwrap_or_default();
-        let digest = Sha256::digest(&json);
+        let mut digest = Digesting(Sha256::new());
+        // Nothing in a resource fails to be written, and a digest takes everything.
+        let _ = serde_json::to_writer(&mut digest, &value);
         let hash = digest
+            .0
+            .finalize()
             .iter()
             .take(16)
             .fold(0, |h, b| h << 8 | u128::from(*b));
@@ -151,6 +154,20 @@ impl<T: Serialize> Shared<T> {
             value: Arc::new(value),
             hash,
         }
+    }
+}
+
+/// Takes in what is written to it, piece by piece: a host as JSON may be large.
+struct Digesting(Sha256);
+
+impl std::io::Write for Digesting {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.update(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
     }
 }
 

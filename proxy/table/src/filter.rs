@@ -5,9 +5,12 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
+use std::sync::Arc;
 
 use ipnet::{IpNet, Ipv4Net};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
+
+use crate::shorten::shorten;
 
 /// One step. The order of the variants is the order in which they run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,9 +51,21 @@ impl Filter {
 }
 
 /// Ranges of addresses; an IPv4 range also holds the IPv6 form of its addresses (`::ffff:a.b.c.d`).
+///
+/// Every route of an Ingress has the same ones, so they are shared.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Ranges(Vec<IpNet>);
+#[serde(from = "Vec<IpNet>")]
+pub struct Ranges(#[serde(serialize_with = "slice")] Arc<[IpNet]>);
+
+fn slice<S: Serializer>(ranges: &Arc<[IpNet]>, serializer: S) -> Result<S::Ok, S::Error> {
+    ranges.serialize(serializer)
+}
+
+impl From<Vec<IpNet>> for Ranges {
+    fn from(ranges: Vec<IpNet>) -> Self {
+        Self(ranges.into())
+    }
+}
 
 /// Which piece of a list is not a range.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -58,6 +73,11 @@ pub struct Ranges(Vec<IpNet>);
 pub struct RangesError(pub String);
 
 impl Ranges {
+    /// How many they are.
+    pub fn count(&self) -> usize {
+        self.0.len()
+    }
+
     /// Whether `address` is in one of them.
     pub fn contains(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();
@@ -74,16 +94,16 @@ impl FromStr for Ranges {
             let net = piece.parse::<IpNet>();
             let net = net.or_else(|_| piece.parse::<IpAddr>().map(IpNet::from));
             let net = net.ok().and_then(canonical);
-            net.ok_or_else(|| RangesError(piece.into()))
+            net.ok_or_else(|| RangesError(shorten(piece).into()))
         };
         let pieces = text.split(',').map(str::trim).filter(|p| !p.is_empty());
         let mut ranges: Vec<_> = pieces.map(range).collect::<Result<_, _>>()?;
         if ranges.is_empty() {
-            return Err(RangesError(text.into()));
+            return Err(RangesError(shorten(text).into()));
         }
         ranges.sort();
         ranges.dedup();
-        Ok(Self(ranges))
+        Ok(ranges.into())
     }
 }
 

@@ -9,6 +9,7 @@ use std::str::FromStr;
 
 use rustc_hash::FxHashMap;
 
+use crate::shorten::shorten;
 use crate::text::serde_as_text;
 
 /// A host as a rule writes it.
@@ -49,10 +50,10 @@ impl HostPattern {
             None => (name.as_str(), false),
         };
         if parent.len() > 253 || parent.split('.').any(|label| label.len() > 63) {
-            return Err(HostError::TooLong(rule.into()));
+            return Err(HostError::TooLong(shorten(rule).into()));
         }
         if !parent.split('.').all(is_label) || parent.parse::<std::net::IpAddr>().is_ok() {
-            return Err(HostError::NotAName(rule.into()));
+            return Err(HostError::NotAName(shorten(rule).into()));
         }
         Ok(if wildcard {
             Self::Wildcard(parent.into())

@@ -23,6 +23,7 @@ mod regex;
 mod rewrite;
 mod route;
 mod secret;
+mod shorten;
 mod text;
 
 pub use address::may_be_endpoint;
@@ -35,7 +36,7 @@ pub use host::{HostError, HostPattern, Hosts};
 pub use key::{CertKey, KeyError, ResourceKey, Token, UpstreamKey, Via};
 pub use lenient::lenient;
 pub use path::{NormalPath, PathError, matched_form, normalize};
-pub use paths::Paths;
+pub use paths::{Known, Paths};
 pub use policy::{Affinity, AffinityMode, Cookie, HashKey, HashKeyError, HashPart, Policy};
 pub use redirect::{Location, Redirect, RequestUrl};
 pub use regex::{CompiledRegex, PathRegex, RegexError, STEP_LIMIT, Shape};
@@ -45,4 +46,5 @@ pub use route::{
     Route, Timeouts, ValueMatch,
 };
 pub use secret::Secret;
+pub use shorten::shorten;
 pub use text::Text;

@@ -9,7 +9,9 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use crate::path::decode;
-use crate::regex::{CompiledRegex, RegexError};
+use rustc_hash::FxHashMap;
+
+use crate::regex::{CompiledRegex, PathRegex, RegexError};
 use crate::route::PathMatch;
 
 /// An index of path rules; it answers with the rule's number.
@@ -52,8 +54,11 @@ struct Slot {
 
 impl Paths {
     /// Indexes `rules`; those that do not compile are left out and named with their number.
+    ///
+    /// To compile an expression costs more than all else, so it is first looked for in `known`.
     pub fn new<'a>(
         rules: impl IntoIterator<Item = &'a PathMatch>,
+        known: &Known<'_>,
     ) -> (Self, Vec<(usize, RegexError)>) {
         let mut slots: BTreeMap<String, Slot> = BTreeMap::new();
         let mut root = None;
@@ -70,7 +75,7 @@ impl Paths {
                         .push(number);
                 }
                 PathMatch::Prefix(path) => prefixes.push((number, path.as_str())),
-                PathMatch::Regex(regex) => match regex.compile() {
+                PathMatch::Regex(regex) => match known.get(regex) {
                     Ok(compiled) => regexes.push((&regex.pattern, number, compiled)),
                     Err(error) => failed.push((number, error)),
                 },
@@ -153,6 +158,11 @@ impl Paths {
         matching.find(|rule| accepts(*rule))
     }
 
+    /// Every expression with the number of its rule.
+    pub fn regexes(&self) -> impl Iterator<Item = (usize, &CompiledRegex)> {
+        self.regexes.iter().map(|rule| (rule.rule, &rule.regex))
+    }
+
     /// The expression of rule `number`, when it is one.
     pub fn regex(&self, number: usize) -> Option<&CompiledRegex> {
         let rule = self.regexes.iter().find(|rule| rule.rule == number);
@@ -177,6 +187,25 @@ impl Paths {
     }
 }
 
+/// Expressions that have been compiled before.
+#[derive(Debug, Default)]
+pub struct Known<'a>(FxHashMap<&'a PathRegex, &'a CompiledRegex>);
+
+impl<'a> FromIterator<(&'a PathRegex, &'a CompiledRegex)> for Known<'a> {
+    fn from_iter<I: IntoIterator<Item = (&'a PathRegex, &'a CompiledRegex)>>(known: I) -> Self {
+        Self(known.into_iter().collect())
+    }
+}
+
+impl Known<'_> {
+    fn get(&self, regex: &PathRegex) -> Result<CompiledRegex, RegexError> {
+        match self.0.get(regex) {
+            Some(compiled) => Ok((*compiled).clone()),
+            None => regex.compile(),
+        }
+    }
+}
+
 /// The keys of one prefix lead to one slot.
 ///
 /// They are distinct and hold no parameter but the last `{*rest}`, so none can conflict.
@@ -196,7 +225,6 @@ fn router(keys: BTreeMap<String, Slot>) -> (matchit::Router<usize>, Box<[Slot]>)
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::regex::PathRegex;
 
     fn rule(text: &str) -> PathMatch {
         match text.split_once(' ').unwrap() {
@@ -212,7 +240,7 @@ mod tests {
 
     fn find<'a>(rules: &[&'a str], path: &str) -> Option<&'a str> {
         let parsed: Vec<_> = rules.iter().map(|text| rule(text)).collect();
-        let (paths, failed) = Paths::new(&parsed);
+        let (paths, failed) = Paths::new(&parsed, &Known::default());
         assert_eq!(failed, []);
         paths.find(path, |_| true).map(|number| rules[number])
     }
@@ -244,7 +272,7 @@ mod tests {
     #[test]
     fn a_refused_rule_makes_way_for_the_next_shorter() {
         let parsed = ["^ /", "^ /a", "= /a/b", "^ /a/b/c", "~ /a/b", "= /a/b/c"].map(rule);
-        let (paths, _) = Paths::new(&parsed);
+        let (paths, _) = Paths::new(&parsed, &Known::default());
         let mut refused = Vec::new();
         while let Some(rule) = paths.find("/a/b/c", |rule| !refused.contains(&rule)) {
             refused.push(rule);
@@ -255,7 +283,7 @@ mod tests {
     #[test]
     fn an_expression_may_stand_between_two_writings_of_one_prefix() {
         let parsed = ["^ /a/", "^ /a", "~ /.*", "~ "].map(rule);
-        let (paths, _) = Paths::new(&parsed);
+        let (paths, _) = Paths::new(&parsed, &Known::default());
         let mut refused = Vec::new();
         while let Some(rule) = paths.find("/a/b", |rule| !refused.contains(&rule)) {
             refused.push(rule);
@@ -266,7 +294,7 @@ mod tests {
     #[test]
     fn an_exact_rule_does_not_hide_the_prefix_around_it() {
         let parsed = ["^ /", "= /a"].map(rule);
-        let (paths, _) = Paths::new(&parsed);
+        let (paths, _) = Paths::new(&parsed, &Known::default());
         assert_eq!(paths.find("/a", |rule| rule != 1), Some(0));
         assert_eq!(find(&["= /a/"], "/a"), None);
         assert_eq!(find(&["^ /foo", "^ /foo/"], "/foo"), Some("^ /foo/"));

@@ -9,7 +9,7 @@ use regex_syntax::hir::{Class, Hir, HirKind};
 use serde::{Deserialize, Serialize};
 
 /// A regular expression that the beginning of a path must match.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct PathRegex {
     /// The expression, in the syntax of the `regex` crate: no look-around, no back-references.
     pub pattern: Box<str>,

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::shorten::shorten;
 use crate::text::serde_as_text;
 
 /// A text with places for groups.
@@ -74,7 +75,7 @@ impl FromStr for Template {
             let mut rest = chunk.chars();
             match rest.next().and_then(|c| c.to_digit(10)) {
                 Some(digit @ 1..=9) => pieces.push(Piece::Group(digit as u8)),
-                _ => return Err(TemplateError::Variable(chunk.into())),
+                _ => return Err(TemplateError::Variable(shorten(chunk).into())),
             }
             pieces.extend(literal(rest.as_str()));
         }

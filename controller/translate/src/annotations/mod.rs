@@ -27,6 +27,8 @@ pub use settings::{
 pub use table::{ANNOTATIONS, Annotation, Consequence, Effect, Group, OnError, Refusal, all};
 pub use value::ValueError;
 
+use portreeve_table::shorten;
+
 use crate::code::Code;
 use crate::diagnostic::Diagnostic;
 use crate::object::ObjectRef;
@@ -73,6 +75,7 @@ pub(crate) fn read(
 ) -> Reading {
     let mut reading = Reading::default();
     let mut given: BTreeMap<&'static str, Given<'_>> = BTreeMap::new();
+    let mut unknown = Vec::new();
     for (key, value) in annotations {
         let prefixes = [NGINX_PREFIX, OWN_PREFIX].into_iter();
         let Some(name) = prefixes
@@ -83,9 +86,7 @@ pub(crate) fn read(
         };
         let value = value.trim();
         match table::find(name) {
-            None => reading
-                .diagnostics
-                .push(unknown::diagnose(object, key, name)),
+            None => unknown.push((key.as_str(), name)),
             Some(_) if value.is_empty() => {}
             Some(annotation) => {
                 // Keys come sorted, so that ours overwrites ingress-nginx's, and the proper name
@@ -99,6 +100,7 @@ pub(crate) fn read(
             }
         }
     }
+    reading.diagnostics = unknown::diagnose(object, &unknown);
     for (name, given) in given {
         reading.keys.insert(name, given.key.into());
         reading.apply(object, &given, routes);
@@ -133,7 +135,7 @@ impl Reading {
             key,
             value,
         } = given;
-        let ValueError { why, write } = error;
+        let (ValueError { why, write }, value) = (error, shorten(value));
         let (code, message) = match on_error {
             OnError::Refuse => {
                 self.close(format!("{key}: {value:?} {why}"));

@@ -185,12 +185,13 @@ pub(super) const GROUP: Group = Group {
             name: "server-alias",
             value: "NAMES",
             example: "www.shop.example.com,shop.example.org",
-            doc: "Serves the hosts of the Ingress under these names as well, separated by commas. A name that is the host of a rule stays with that rule. Regular expressions (`~…`) are not offered.",
+            doc: "Serves the first host of the Ingress under these names as well, separated by commas; at most 100, and fewer when the Ingress has more than 200 paths. A name that is the host of a rule stays with that rule. Regular expressions (`~…`) are not offered.",
             effect: Effect::Set {
                 on_error: OnError::Ignore,
                 set: |v, s| {
-                    s.aliases = value::aliases(v)?;
-                    Ok(())
+                    let (aliases, bad) = value::aliases(v);
+                    s.aliases = aliases;
+                    bad
                 },
             },
             ..UNSET

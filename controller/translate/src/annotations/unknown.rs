@@ -1,5 +1,7 @@
 //! Annotations that no table knows: misspelt, outdated, or on the wrong object.
 
+use portreeve_table::shorten;
+
 use super::table::all;
 use super::{OWN_PREFIX, field};
 use crate::code::Code;
@@ -57,7 +59,25 @@ const ONCE: &[(&str, &str)] = &[
     ),
 ];
 
-pub(super) fn diagnose(object: &ObjectRef, key: &str, name: &str) -> Diagnostic {
+/// How many of an object's are each named; there is no end of misspelt ones.
+const NAMED: usize = 20;
+
+/// What is said of annotations, given as key and name.
+pub(super) fn diagnose(object: &ObjectRef, unknown: &[(&str, &str)]) -> Vec<Diagnostic> {
+    let named = unknown.iter().take(NAMED);
+    let mut found: Vec<_> = named.map(|(key, name)| one(object, key, name)).collect();
+    if let Some((key, _)) = unknown.get(NAMED) {
+        let more = unknown.len().saturating_sub(NAMED);
+        let message = format!(
+            "There are {more} more annotations of unknown names, from here on; they do nothing."
+        );
+        let more = Diagnostic::new(Code::AnnotationUnknown, object.clone(), message);
+        found.push(more.field(field(&shorten(key))));
+    }
+    found
+}
+
+fn one(object: &ObjectRef, key: &str, name: &str) -> Diagnostic {
     let once = ONCE.iter().find(|(start, _)| name.starts_with(start));
     let (message, hint) = match (once, nearest(name)) {
         (Some((_, instead)), _) => (
@@ -74,12 +94,19 @@ pub(super) fn diagnose(object: &ObjectRef, key: &str, name: &str) -> Diagnostic 
         ),
     };
     let found = Diagnostic::new(Code::AnnotationUnknown, object.clone(), message);
-    found.field(field(key)).hint(hint)
+    found.field(field(&shorten(key))).hint(hint)
 }
 
 fn nearest(name: &str) -> Option<&'static str> {
     let names = all().flat_map(|a| [Some(a.name), a.alias]).flatten();
-    let scored = names.map(|known| (strsim::normalized_damerau_levenshtein(name, known), known));
+    // A name cannot be more alike than it is long.
+    let alike = |known: &&str| {
+        let (shorter, longer) = (name.len().min(known.len()), name.len().max(known.len()));
+        shorter as f64 >= ALIKE * longer as f64
+    };
+    let scored = names
+        .filter(alike)
+        .map(|known| (strsim::normalized_damerau_levenshtein(name, known), known));
     let (score, known) = scored.max_by(|(a, _), (b, _)| a.total_cmp(b))?;
     (score >= ALIKE).then_some(known)
 }

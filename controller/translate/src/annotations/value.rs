@@ -4,7 +4,7 @@
 //! the object and the value itself are added by the engine.
 
 use portreeve_table::{
-    AffinityMode, HashKey, HostPattern, Policy, Protocol, Ranges, RetryOn, Template,
+    AffinityMode, HashKey, HostPattern, Policy, Protocol, Ranges, RetryOn, Template, shorten,
 };
 
 use super::settings::{BackendProtocol, RetryConditions};
@@ -25,6 +25,19 @@ fn error<T>(why: impl Into<String>, write: impl Into<String>) -> Parsed<T> {
         why: why.into(),
         write: write.into(),
     })
+}
+
+/// How long a value may be that every route of an Ingress has a copy of.
+const LONGEST: usize = 4096;
+
+fn bounded(text: &str) -> Parsed<&str> {
+    match text.len() {
+        0..=LONGEST => Ok(text),
+        length => error(
+            format!("has {length} bytes, and {LONGEST} are allowed"),
+            "a shorter value",
+        ),
+    }
 }
 
 /// Go's `strconv.ParseBool`, which is what ingress-nginx reads booleans by.
@@ -87,7 +100,7 @@ pub(super) fn status(text: &str, last: u16, usual: u16) -> Parsed<u16> {
 
 /// A path with places for groups, or a URL with such.
 pub(super) fn rewrite(text: &str) -> Parsed<Template> {
-    let template: Template = match text.parse() {
+    let template: Template = match bounded(text)?.parse() {
         Ok(template) => template,
         Err(why) => return error(format!("cannot be used: {why}"), "/ or /$1"),
     };
@@ -101,7 +114,7 @@ pub(super) fn rewrite(text: &str) -> Parsed<Template> {
 
 /// A path on the same host.
 pub(super) fn path(text: &str) -> Parsed<Box<str>> {
-    if text.starts_with('/') && !text.starts_with("//") && is_visible(text) {
+    if bounded(text)?.starts_with('/') && !text.starts_with("//") && is_visible(text) {
         Ok(text.into())
     } else {
         error("is not a path on the same host", "/app")
@@ -110,7 +123,7 @@ pub(super) fn path(text: &str) -> Parsed<Box<str>> {
 
 /// An absolute URL that a `Location` may hold.
 pub(super) fn url(text: &str) -> Parsed<Box<str>> {
-    let rest = text
+    let rest = bounded(text)?
         .strip_prefix("https://")
         .or_else(|| text.strip_prefix("http://"));
     if text.contains('$') {
@@ -131,21 +144,36 @@ pub(super) fn url(text: &str) -> Parsed<Box<str>> {
     }
 }
 
-/// Names for a host, separated by commas.
-pub(super) fn aliases(text: &str) -> Parsed<Vec<HostPattern>> {
+/// Names for a host, separated by commas: those that are names, and what is wrong with the first
+/// that is none.
+pub(super) fn aliases(text: &str) -> (Vec<HostPattern>, Parsed<()>) {
     let names = text
         .split(',')
         .map(str::trim)
         .filter(|name| !name.is_empty());
-    let alias = |name: &str| match HostPattern::parse(name) {
-        Ok(pattern) => Ok(pattern),
-        Err(_) if name.starts_with('~') => error(
-            format!("names hosts by the regular expression {name:?}, which is not offered"),
-            "each name, or *.shop.example.com",
-        ),
-        Err(why) => error(format!("cannot be used: {why}"), "www.shop.example.com"),
-    };
-    names.map(alias).collect()
+    let (mut good, mut bad) = (Vec::new(), Ok(()));
+    for name in names {
+        match (HostPattern::parse(name), &bad) {
+            (Ok(pattern), _) => good.push(pattern),
+            (Err(_), Ok(())) if name.starts_with('~') => {
+                bad = error(
+                    format!(
+                        "names hosts by the regular expression {:?}, which is not offered",
+                        shorten(name)
+                    ),
+                    "each name, or *.shop.example.com",
+                );
+            }
+            (Err(why), Ok(())) => {
+                bad = error(
+                    format!("holds what cannot be used: {why}"),
+                    "www.shop.example.com",
+                );
+            }
+            (Err(_), Err(_)) => {}
+        }
+    }
+    (good, bad)
 }
 
 /// The name of a Service in the namespace of the Ingress.
@@ -163,7 +191,7 @@ pub(super) fn service_name(text: &str) -> Parsed<Box<str>> {
 
 /// A `Host` field.
 pub(super) fn authority(text: &str) -> Parsed<Box<str>> {
-    if text.contains('$') {
+    if bounded(text)?.contains('$') {
         return error(
             "holds a variable of nginx, which has no meaning here",
             "the name itself",
@@ -209,7 +237,7 @@ pub(super) fn policy(text: &str) -> Parsed<Policy> {
 }
 
 pub(super) fn hash_key(text: &str) -> Parsed<HashKey> {
-    let key: Result<HashKey, _> = text.parse();
+    let key: Result<HashKey, _> = bounded(text)?.parse();
     key.or_else(|why| error(format!("cannot be used: {why}"), "$request_uri"))
 }
 
@@ -233,7 +261,10 @@ pub(super) fn retry_on(text: &str) -> Parsed<RetryConditions> {
                     }
                     _ => {
                         return error(
-                            format!("holds {word:?}, which is no failure to try again after"),
+                            format!(
+                                "holds {:?}, which is no failure to try again after",
+                                shorten(word)
+                            ),
                             "error timeout, or also invalid_header, http_502, http_503, http_504, \
                              non_idempotent or off",
                         );
@@ -265,7 +296,7 @@ pub(super) fn affinity_mode(text: &str) -> Parsed<AffinityMode> {
 /// The name of a cookie: a token (RFC 6265, section 4.1.1).
 pub(super) fn cookie_name(text: &str) -> Parsed<Box<str>> {
     let legal = |b: u8| b.is_ascii_graphic() && !br#"()<>@,;:\"/[]?={}"#.contains(&b);
-    if !text.is_empty() && text.bytes().all(legal) {
+    if !bounded(text)?.is_empty() && text.bytes().all(legal) {
         Ok(text.into())
     } else {
         error("is not a name for a cookie", "INGRESSCOOKIE")
@@ -278,7 +309,7 @@ fn attribute(text: &str) -> bool {
 }
 
 pub(super) fn cookie_path(text: &str) -> Parsed<Box<str>> {
-    match text.starts_with('/') && attribute(text) {
+    match bounded(text)?.starts_with('/') && attribute(text) {
         true => Ok(text.into()),
         false => error("is not the path of a cookie", "/"),
     }

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 const LONGEST: usize = 100;
 
 /// The beginning of a text, and a sign that there is more.
-pub(crate) fn shorten(text: &str) -> Cow<'_, str> {
+pub fn shorten(text: &str) -> Cow<'_, str> {
     match text.char_indices().nth(LONGEST) {
         Some((end, _)) => {
             let (begin, _) = text.split_at_checked(end).unwrap_or((text, ""));
