@@ -19,6 +19,7 @@ mod directory;
 mod drain;
 mod duties;
 mod errors;
+mod external;
 mod limits;
 mod metrics;
 mod routing;
