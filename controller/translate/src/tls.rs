@@ -83,6 +83,12 @@ impl<'a> Claim<'a> {
         self.claims.hosts().filter(move |host| lists(tls, host))
     }
 
+    /// Whether another entry of the same Ingress names `host` itself, where this one does not.
+    fn leaves_to_another(&self, host: &HostPattern) -> bool {
+        let mut all = self.claims.tls.iter();
+        !self.tls.hosts.contains(host) && all.any(|tls| tls.hosts.contains(host))
+    }
+
     fn diagnostic(&self, code: Code, message: String, hint: &str) -> Diagnostic {
         let field = format!("spec.tls[{}]", self.tls.place);
         Diagnostic::new(code, self.claims.object(), message)
@@ -192,7 +198,7 @@ impl<'a> Certificates<'a> {
                 continue;
             };
             for host in claim.ruled().chain(also) {
-                if certificate.covers(host) {
+                if certificate.covers(host) && !claim.leaves_to_another(host) {
                     let say = claim.names().contains(&host);
                     self.own(&claim, &key, host, say);
                 }
