@@ -253,7 +253,7 @@ impl<'a> Call<'a> {
         let rewritten = self.forward.rewrite.as_ref().map(|template| {
             let groups = self.matched.groups(self.target.path(&parts.uri));
             let groups: Vec<_> = groups.iter().map(String::as_str).collect();
-            template.expand(&groups)
+            template.expand_path(&groups)
         });
         let worker = self.worker;
         forward::headers(

@@ -42,6 +42,15 @@ impl Template {
         text
     }
 
+    /// The same as a path, which begins with a slash whatever the groups hold.
+    pub fn expand_path(&self, groups: &[&str]) -> String {
+        let path = self.expand(groups);
+        match path.starts_with('/') {
+            true => path,
+            false => format!("/{path}"),
+        }
+    }
+
     /// The highest group it refers to, 0 when none.
     pub fn highest_group(&self) -> u8 {
         let group = |piece: &Piece| match piece {
@@ -113,6 +122,14 @@ mod tests {
             assert_eq!(parsed.expand(&["/a/b", "a", "b"]), expected, "{template}");
             assert_eq!(parsed.to_string(), template);
         }
+    }
+
+    #[test]
+    fn a_path_begins_with_one_slash() {
+        let template: Template = "$1".parse().unwrap();
+        assert_eq!(template.expand_path(&["/x/y", "y"]), "/y");
+        assert_eq!(template.expand_path(&["/x/y", "/y"]), "/y");
+        assert_eq!(template.expand_path(&["/x/"]), "/");
     }
 
     #[test]
