@@ -182,7 +182,7 @@ pub(crate) fn moved(settings: &Settings) -> Option<Action> {
     let permanent = redirects.permanent.clone();
     let permanent = permanent.map(|url| (redirects.permanent_code.unwrap_or(301), url));
     let (status, url) = temporal.or(permanent)?;
-    Some(redirect(status, Location::Url(url)))
+    Some(redirect(status, url))
 }
 
 /// Takes over into `route` what `claims` asks of all requests of a host that its rule without

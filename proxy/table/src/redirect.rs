@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use serde::{Deserialize, Serialize};
 
+use crate::pattern::UrlPattern;
 use crate::rewrite::Template;
 
 /// A redirect: a status and a place.
@@ -21,6 +22,8 @@ pub struct Redirect {
 pub enum Location {
     /// Exactly this URL, whatever was asked for.
     Url(Box<str>),
+    /// This URL, with parts of the request's own put in.
+    Pattern(UrlPattern),
     /// This URL, with the groups of the route's regular expression put in and the query kept.
     Template(Template),
     /// This path on the host that was asked for.
@@ -52,7 +55,7 @@ pub struct RequestUrl<'a> {
 }
 
 impl RequestUrl<'_> {
-    fn scheme(&self) -> &'static str {
+    pub(crate) fn scheme(&self) -> &'static str {
         if self.https { "https" } else { "http" }
     }
 
@@ -64,7 +67,15 @@ impl RequestUrl<'_> {
         origin
     }
 
-    fn path_and_query(&self, path: &str) -> String {
+    /// A URL with the request's query behind its own, if it has one.
+    fn with_query(&self, there: String) -> String {
+        match self.query {
+            Some(query) if there.contains('?') => format!("{there}&{query}"),
+            _ => self.path_and_query(&there),
+        }
+    }
+
+    pub(crate) fn path_and_query(&self, path: &str) -> String {
         match self.query {
             Some(query) => format!("{path}?{query}"),
             None => path.to_string(),
@@ -86,7 +97,8 @@ impl Location {
     pub fn for_request(&self, url: &RequestUrl<'_>, groups: &[&str]) -> String {
         match self {
             Self::Url(there) => there.to_string(),
-            Self::Template(template) => url.path_and_query(&template.expand(groups)),
+            Self::Pattern(pattern) => pattern.for_request(url),
+            Self::Template(template) => url.with_query(template.expand(groups)),
             Self::Path(path) => url.origin(url.host) + path,
             Self::Https {
                 keep_trailing_slash: true,
@@ -123,6 +135,14 @@ mod tests {
             (
                 Location::Template("https://b.example/$1".parse().unwrap()),
                 "https://b.example/g?x=1",
+            ),
+            (
+                Location::Template("https://b.example/?p=$1".parse().unwrap()),
+                "https://b.example/?p=g&x=1",
+            ),
+            (
+                Location::Pattern("https://b.example$request_uri".parse().unwrap()),
+                "https://b.example/a/?x=1",
             ),
             (
                 Location::Path("/app".into()),

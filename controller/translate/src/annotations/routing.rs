@@ -125,7 +125,7 @@ pub(super) const GROUP: Group = Group {
             name: "permanent-redirect",
             value: "URL",
             example: "https://www.example.com/",
-            doc: "Redirects every request of the Ingress to this URL, as it stands, before anything is checked.",
+            doc: "Redirects every request of the Ingress to this URL, before anything is checked. `$scheme`, `$host`, `$request_uri`, `$uri` and `$args` stand for parts of the request; otherwise it is sent as it stands.",
             effect: Effect::Set {
                 on_error: OnError::Refuse,
                 set: |v, s| put(&mut s.redirect.permanent, value::url(v)),

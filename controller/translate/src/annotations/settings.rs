@@ -2,7 +2,7 @@
 //! decided elsewhere: nothing here has an effect.
 
 use portreeve_table::{
-    AffinityMode, HashKey, HostPattern, Policy, Protocol, Ranges, RetryOn, Template,
+    AffinityMode, HashKey, HostPattern, Location, Policy, Protocol, Ranges, RetryOn, Template,
 };
 
 /// What the annotations of one Ingress say. `None` and empty mean that nothing was said.
@@ -44,11 +44,11 @@ pub struct RedirectSettings {
     /// `preserve-trailing-slash`.
     pub keep_trailing_slash: Option<bool>,
     /// `permanent-redirect`.
-    pub permanent: Option<Box<str>>,
+    pub permanent: Option<Location>,
     /// `permanent-redirect-code`.
     pub permanent_code: Option<u16>,
     /// `temporal-redirect`.
-    pub temporal: Option<Box<str>>,
+    pub temporal: Option<Location>,
     /// `temporal-redirect-code`.
     pub temporal_code: Option<u16>,
 }

@@ -4,7 +4,8 @@
 //! the object and the value itself are added by the engine.
 
 use portreeve_table::{
-    AffinityMode, HashKey, HostPattern, Policy, Protocol, Ranges, RetryOn, Template, shorten,
+    AffinityMode, HashKey, HostPattern, Location, Policy, Protocol, Ranges, RetryOn, Template,
+    UrlPatternError, shorten,
 };
 
 use super::settings::{BackendProtocol, RetryConditions};
@@ -121,21 +122,26 @@ pub(super) fn path(text: &str) -> Parsed<Box<str>> {
     }
 }
 
-/// An absolute URL that a `Location` may hold.
-pub(super) fn url(text: &str) -> Parsed<Box<str>> {
+/// An absolute URL that a `Location` may hold, or one with parts of the request's.
+pub(super) fn url(text: &str) -> Parsed<Location> {
     let rest = bounded(text)?
         .strip_prefix("https://")
         .or_else(|| text.strip_prefix("http://"));
     if text.contains('$') {
-        return error(
-            "holds a variable of nginx, which has no meaning here",
-            "the URL itself; or, to keep the path, rewrite-target: https://www.example.com/$1 \
-             with the path /(.*)",
-        );
+        return match text.parse() {
+            Ok(pattern) => Ok(Location::Pattern(pattern)),
+            Err(why) => {
+                let why: UrlPatternError = why;
+                error(
+                    format!("cannot be used: {why}"),
+                    "https://www.example.com$request_uri",
+                )
+            }
+        };
     }
     match rest {
         Some(rest) if !rest.is_empty() && !rest.starts_with('/') && is_visible(text) => {
-            Ok(text.into())
+            Ok(Location::Url(text.into()))
         }
         _ => error(
             "is not a URL with a scheme and a host, percent-encoded where needed",
@@ -392,7 +398,7 @@ mod tests {
             "https:///x",
             "javascript:x",
             "https://a\r\n",
-            "http://$host/",
+            "http://$arg_x/",
         ] {
             assert!(url(text).is_err(), "{text:?}");
         }
