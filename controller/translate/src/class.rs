@@ -24,15 +24,19 @@ pub(crate) fn profile(
     let spec = ingress.spec.as_ref();
     let field = spec.and_then(|spec| spec.ingress_class_name.as_deref());
     if let Some(name) = field {
-        let controlled = of_class(name, snapshot, options);
-        let named = options.class_by_name && is_ours(name, options);
-        return controlled.or_else(|| named.then_some(options.profile));
+        // A class that exists says itself whose it is.
+        let named = options.class_by_name && snapshot.class(name).is_none();
+        let named = named && is_ours(name, options);
+        return of_class(name, snapshot, options).or_else(|| named.then_some(options.profile));
     }
     let annotations = ingress.metadata.annotations.as_ref();
     let legacy = annotations.and_then(|all| all.get(LEGACY_CLASS));
     match legacy.map(String::as_str).filter(|name| !name.is_empty()) {
-        Some(name) => is_ours(name, options)
-            .then(|| of_class(name, snapshot, options).unwrap_or(options.profile)),
+        Some(name) if is_ours(name, options) => match snapshot.class(name) {
+            Some(_) => of_class(name, snapshot, options),
+            None => Some(options.profile),
+        },
+        Some(_) => None,
         None => options.watch_without_class.then_some(options.profile),
     }
 }

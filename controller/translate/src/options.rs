@@ -50,8 +50,8 @@ pub struct Options {
     pub controllers: Vec<String>,
     /// Whether Ingresses without any class are ours.
     pub watch_without_class: bool,
-    /// Whether `ingressClassName` may also be one of `ingress_classes` without an IngressClass of
-    /// one of `controllers`; the old annotation always may.
+    /// Whether `ingressClassName` may also be one of `ingress_classes` without an IngressClass; the
+    /// old annotation always may.
     pub class_by_name: bool,
     /// The profile where no IngressClass decides it.
     pub profile: Profile,
