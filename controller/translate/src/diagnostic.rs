@@ -6,13 +6,13 @@
 use std::fmt;
 use std::sync::Arc;
 
-use serde::Serialize;
+use serde::ser::{Serialize, SerializeStruct, Serializer};
 
 use crate::code::{Code, Severity};
 use crate::object::ObjectRef;
 
 /// One finding.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Diagnostic {
     /// The object; `None` when a file could not be read at all.
     pub object: Option<ObjectRef>,
@@ -70,6 +70,21 @@ impl Diagnostic {
     }
 }
 
+impl Serialize for Diagnostic {
+    /// With its severity, which its readers should not have to know by heart.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut fields = serializer.serialize_struct("Diagnostic", 7)?;
+        fields.serialize_field("severity", &self.severity())?;
+        fields.serialize_field("object", &self.object)?;
+        fields.serialize_field("source", &self.source.as_deref())?;
+        fields.serialize_field("field", &self.field)?;
+        fields.serialize_field("code", &self.code)?;
+        fields.serialize_field("message", &self.message)?;
+        fields.serialize_field("hint", &self.hint)?;
+        fields.end()
+    }
+}
+
 impl fmt::Display for Diagnostic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(file) = &self.source {
@@ -105,6 +120,11 @@ mod tests {
             "shop/web  spec.rules[0].host  HostInvalid\n  \
              \"a b\" is not a host name.\n  \
              Write: shop.example.com"
+        );
+        let json = serde_json::to_value(&diagnostic).unwrap();
+        assert_eq!(
+            (&json["severity"], &json["code"]),
+            (&"error".into(), &"HostInvalid".into())
         );
         let file = Diagnostic::about_file(Code::ManifestUnreadable, "a.yaml", "It is cut short.");
         assert_eq!(
