@@ -104,6 +104,7 @@ pub(crate) enum BadBackend {
     Both,
     Neither,
     NoPort,
+    BadPort,
     Resource,
 }
 
@@ -275,6 +276,7 @@ impl BadBackend {
             Self::Both => "the backend names both a Service and a resource",
             Self::Neither => "the backend names neither a Service nor a resource",
             Self::NoPort => "the backend's Service has no port, or one by number and by name",
+            Self::BadPort => "the backend's port is not a number from 1 to 65535",
             Self::Resource => "the backend is a resource, and only Services are served",
         }
     }
@@ -401,7 +403,7 @@ fn service_ref(backend: &IngressBackend) -> Result<ServiceRef, BadBackend> {
     let name = port.name.as_deref().filter(|name| !name.is_empty());
     let port = match (port.number.filter(|number| *number != 0), name) {
         (Some(number), None) => {
-            PortRef::Number(u16::try_from(number).map_err(|_| BadBackend::NoPort)?)
+            PortRef::Number(u16::try_from(number).map_err(|_| BadBackend::BadPort)?)
         }
         (None, Some(name)) => PortRef::Name(name.into()),
         _ => return Err(BadBackend::NoPort),

@@ -188,6 +188,7 @@ impl Reading {
 
 fn closed(routes: usize) -> String {
     match routes {
+        0 => "whatever routes this Ingress gets answer 503".into(),
         1 => "this Ingress' route answers 503".into(),
         many => format!("this Ingress' {many} routes answer 503"),
     }
