@@ -52,6 +52,7 @@ pub enum Code {
     ManifestUnreadable,
     ObjectInvalid,
     ObjectTwice,
+    PathCovers,
     PathInvalid,
     PathTaken,
     PortMissing,
@@ -137,7 +138,7 @@ pub const CODES: &[CodeEntry] = &[
     ),
     error(
         Code::AnnotationRefused,
-        "The annotation asks for protection that is not offered, so the routes of the Ingress answer 503 rather than being served without it.",
+        "The annotation asks for what is not offered and cannot be left out: where it protects, the routes of the Ingress answer 503; a canary, which would take another Ingress' traffic, takes none.",
         "Use what docs/annotations.md names instead, or remove the annotation when the protection is not needed.",
     ),
     warning(
@@ -230,6 +231,11 @@ pub const CODES: &[CodeEntry] = &[
         "Two objects of one kind have the same namespace and name; the first is used.",
         "Give one of them another name, or remove it.",
     ),
+    warning(
+        Code::PathCovers,
+        "A regular expression takes every path of a host, and goes before shorter paths of an older Ingress in another namespace.",
+        "Write `/` of type Prefix for what no other path takes, or use another host.",
+    ),
     error(
         Code::PathInvalid,
         "A path cannot be the path of any request, or its type is none that there is; what it is likely to mean answers 503, and the message says when that cannot be told.",
@@ -237,7 +243,7 @@ pub const CODES: &[CodeEntry] = &[
     ),
     error(
         Code::PathTaken,
-        "An older Ingress has the same path of the same type on the same host; the older one's route is served.",
+        "An older Ingress has the same path of the same type on the same host, or a Prefix of the same text as a plain expression; the older one's route is served.",
         "Change one of the two paths or hosts, or remove one.",
     ),
     error(
@@ -272,7 +278,7 @@ pub const CODES: &[CodeEntry] = &[
     ),
     error(
         Code::ServiceMissing,
-        "A Service does not exist in the namespace of the Ingress; the route answers 503 until it does.",
+        "A Service does not exist in the namespace of the Ingress; the route answers 503 until it does, or by the Service of `default-backend`. When that one is missing, it is not used.",
         "Create the Service, or correct its name.",
     ),
     warning(

@@ -44,6 +44,22 @@ impl Rank {
         }
     }
 
+    /// The places in which a route claims the same: a text without special characters says as an
+    /// expression what it says as a prefix.
+    fn same(&self) -> Vec<Self> {
+        let mut same = vec![self.clone()];
+        if self.kind == 1 && !path::is_expression(&self.text) {
+            for (is_regex, ignore_case) in [(false, false), (true, false), (true, true)] {
+                same.push(Self {
+                    is_regex,
+                    ignore_case,
+                    ..self.clone()
+                });
+            }
+        }
+        same
+    }
+
     fn takes_all(&self) -> bool {
         self.kind == 1 && *self.text == *"/"
     }
@@ -121,7 +137,7 @@ impl<'a> HostRoutes<'a, '_> {
             Err(error) => return self.unmatched(claims, claim, error),
         };
         let rank = Rank::of(&reading.path);
-        if let Some(winner) = self.routes.get(&rank) {
+        if let Some(winner) = rank.same().iter().find_map(|rank| self.routes.get(rank)) {
             let found = taken(claims, &claim.path, self.pattern, winner);
             self.diagnostics.push(found.field(claim.place.path_field()));
             return Vec::new();
@@ -129,9 +145,30 @@ impl<'a> HostRoutes<'a, '_> {
         if reading.implied {
             self.diagnostics.push(implied(claims, claim));
         }
+        if path::is_everything(&reading.path) {
+            self.diagnostics.extend(self.covered(claims, claim, &rank));
+        }
         let route = self.routes_of(claims).build(claim, reading.path);
         self.routes.insert(rank, route);
         Vec::new()
+    }
+
+    /// Says that an expression for everything goes before routes of other Ingresses that are
+    /// older: it is longer.
+    fn covered(&self, claims: &Claims, claim: &PathClaim, rank: &Rank) -> Option<Diagnostic> {
+        let behind = self.routes.range(rank.clone()..);
+        let mut theirs = behind.filter(|(_, r)| r.origin.namespace != claims.key.namespace);
+        let (_, theirs) = theirs.next()?;
+        let message = format!(
+            "{:?} takes everything on {}, also what {:?} of {} took, which is older but shorter.",
+            shorten(&claim.path),
+            self.pattern,
+            shorten(&theirs.rule),
+            theirs.origin
+        );
+        let found = Diagnostic::new(Code::PathCovers, claims.object(), message);
+        let found = found.field(claim.place.path_field());
+        Some(found.hint("/, with pathType: Prefix, or a host of its own"))
     }
 
     /// Whether some route takes what no other does.

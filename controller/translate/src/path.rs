@@ -150,8 +150,21 @@ const SPECIAL: [char; 13] = [
     '(', ')', '[', ']', '{', '}', '*', '+', '?', '|', '^', '$', '\\',
 ];
 
-fn is_expression(path: &str) -> bool {
+pub(crate) fn is_expression(path: &str) -> bool {
     path.contains(SPECIAL)
+}
+
+/// Whether a path is obviously an expression for every path.
+pub(crate) fn is_everything(path: &PathMatch) -> bool {
+    let PathMatch::Regex(regex) = path else {
+        return false;
+    };
+    let bare: String = regex
+        .pattern
+        .chars()
+        .filter(|c| !matches!(c, '(' | ')' | '^' | '$'))
+        .collect();
+    matches!(&*bare, "/.*" | "/.+" | "/?.*" | ".*" | "/|/.*" | "/|/.+")
 }
 
 /// Closes in place of a path the one that its author is likely to have meant.
