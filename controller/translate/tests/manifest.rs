@@ -100,6 +100,9 @@ fn a_text_that_is_no_manifest_is_unreadable_as_a_whole() {
     }
     let cut = manifest::parse("a.json", "{\"kind\":", &Limits::default()).unwrap_err();
     assert!(cut.to_string().contains("JSON"), "{cut}");
+    let twice = r#"{"kind":"Ingress","metadata":{"annotations":{"a":"1","a":"2"}}}"#;
+    let twice = manifest::parse("a.json", twice, &Limits::default()).unwrap_err();
+    assert!(twice.to_string().contains("stands twice"), "{twice}");
 }
 
 #[test]

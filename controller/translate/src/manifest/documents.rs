@@ -2,7 +2,10 @@
 //!
 //! This is the only module that knows the YAML library.
 
-use serde_json::Value;
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde_json::{Map, Value};
 
 use super::Limits;
 
@@ -18,9 +21,76 @@ const EVENT_BYTES: usize = 64;
 /// Hands the documents of a JSON text to `each`, until one cannot be read.
 pub(super) fn json(text: &str, mut each: impl FnMut(Value)) -> Result<(), String> {
     for document in serde_json::Deserializer::from_str(text).into_iter() {
-        each(document.map_err(|error| error.to_string())?);
+        let Unique(document) = document.map_err(|error| error.to_string())?;
+        each(document);
     }
     Ok(())
+}
+
+/// A JSON value in which no key stands twice: which of the two its author means cannot be told.
+struct Unique(Value);
+
+impl<'de> Deserialize<'de> for Unique {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(UniqueVisitor).map(Self)
+    }
+}
+
+struct UniqueVisitor;
+
+impl<'de> Visitor<'de> for UniqueVisitor {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON value")
+    }
+
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_string<E>(self, value: String) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
+        let mut list = Vec::new();
+        while let Some(Unique(item)) = items.next_element()? {
+            list.push(item);
+        }
+        Ok(list.into())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Value, A::Error> {
+        let mut map = Map::new();
+        while let Some((key, Unique(value))) = fields.next_entry::<String, _>()? {
+            if map.insert(key, value).is_some() {
+                let twice = "a key of an object stands twice; remove one of the two";
+                return Err(A::Error::custom(twice));
+            }
+        }
+        Ok(map.into())
+    }
 }
 
 /// Hands the documents of a YAML text to `each`, until one cannot be read.
