@@ -128,7 +128,7 @@ pub const CODES: &[CodeEntry] = &[
     ),
     warning(
         Code::AnnotationIgnored,
-        "An annotation's value cannot be used, and the default is used instead.",
+        "An annotation's value cannot be used, in whole or in part, is empty where it should protect, or is overridden by another key of the same annotation; what is used instead is said.",
         "Write a value as docs/annotations.md has it.",
     ),
     error(

@@ -87,7 +87,9 @@ pub(crate) fn read(
         let value = value.trim();
         match table::find(name) {
             None => unknown.push((key.as_str(), name)),
-            Some(_) if value.is_empty() => {}
+            Some(annotation) if value.is_empty() => {
+                reading.diagnostics.extend(empty(object, annotation, key));
+            }
             Some(annotation) => {
                 // Keys come sorted, so that ours overwrites ingress-nginx's, and the proper name
                 // its alias.
@@ -96,16 +98,45 @@ pub(crate) fn read(
                     key,
                     value,
                 };
-                given.insert(annotation.name, this);
+                if let Some(loser) = given.insert(annotation.name, this) {
+                    reading
+                        .diagnostics
+                        .extend(overridden(object, &loser, key, value));
+                }
             }
         }
     }
-    reading.diagnostics = unknown::diagnose(object, &unknown);
+    reading
+        .diagnostics
+        .extend(unknown::diagnose(object, &unknown));
     for (name, given) in given {
         reading.keys.insert(name, given.key.into());
         reading.apply(object, &given, routes);
     }
     reading
+}
+
+/// An annotation that protects and is empty protects from nothing, which is hardly what is meant.
+fn empty(object: &ObjectRef, annotation: &Annotation, key: &str) -> Option<Diagnostic> {
+    let protects = match annotation.effect {
+        Effect::Set { on_error, .. } => on_error == OnError::Refuse,
+        Effect::Refused(refusal) => refusal.consequence == Consequence::Closes,
+        Effect::Hint => false,
+    };
+    let message = "It is empty, which counts as if it were not there.";
+    let found = Diagnostic::new(Code::AnnotationIgnored, object.clone(), message);
+    protects.then(|| found.field(field(key)).hint("a value, or nothing at all"))
+}
+
+/// Two keys of one annotation that say different things.
+fn overridden(object: &ObjectRef, loser: &Given<'_>, key: &str, value: &str) -> Option<Diagnostic> {
+    let message = format!(
+        "{key} says {:?} and wins; {:?} is not looked at.",
+        shorten(value),
+        shorten(loser.value)
+    );
+    let found = Diagnostic::new(Code::AnnotationIgnored, object.clone(), message);
+    (loser.value != value).then(|| found.field(field(loser.key)).hint("one of the two keys"))
 }
 
 impl Reading {
