@@ -22,7 +22,7 @@ impl Routes<'_> {
     ) -> Result<Backend, Box<str>> {
         let settings = &self.claims.settings.upstream;
         let protocol = match settings.protocol {
-            Some(BackendProtocol::FastCgi) => return Err(self.no_fastcgi(claim)),
+            Some(BackendProtocol::FastCgi) => return Err(self.no_fastcgi(claim, has_fallback)),
             Some(BackendProtocol::Speak(protocol)) => Some(protocol),
             None => None,
         };
@@ -47,8 +47,11 @@ impl Routes<'_> {
         })
     }
 
-    fn no_fastcgi(&mut self, claim: &PathClaim) -> Box<str> {
-        let message = "FastCGI is not spoken, so the route answers 503.";
+    fn no_fastcgi(&mut self, claim: &PathClaim, has_fallback: bool) -> Box<str> {
+        let message = match has_fallback {
+            true => "FastCGI is not spoken, so the default backend answers.",
+            false => "FastCGI is not spoken, so the route answers 503.",
+        };
         let hint = "HTTP, with an HTTP server before the application";
         self.find(
             Code::BackendUnsupported,

@@ -74,8 +74,8 @@ pub(crate) struct HostRoutes<'a, 'd> {
     pub pattern: &'a HostPattern,
     /// Whether some Ingress wants TLS for it.
     pub has_tls: bool,
-    /// Whether ingress-nginx would take its every path as an expression.
-    pub nginx_regex: bool,
+    /// Whose path makes ingress-nginx take its every path as an expression.
+    pub spread_by: Option<&'a ObjectKey>,
     /// What is left of [`path::STEPS`] to each Ingress.
     pub steps_left: &'d mut BTreeMap<&'a ObjectKey, usize>,
     pub routes: BTreeMap<Rank, Route>,
@@ -131,7 +131,7 @@ impl<'a> HostRoutes<'a, '_> {
     /// Adds a path; gives back the routes that answer 503 in its place when it cannot be matched.
     fn add_path(&mut self, claims: &'a Claims, claim: &PathClaim) -> Vec<Route> {
         let left = self.steps_left.entry(&claims.key).or_insert(path::STEPS);
-        let reading = path::read(claims, claim, self.nginx_regex);
+        let reading = path::read(claims, claim, self.spread_by.is_some());
         let reading = match reading.and_then(|reading| reading.within(left)) {
             Ok(reading) => reading,
             Err(error) => return self.unmatched(claims, claim, error),
@@ -212,7 +212,12 @@ impl<'a> HostRoutes<'a, '_> {
                 )
             }
             Why::Regex(error) => {
-                let message = format!("{rule:?} is not an expression: {error}; {effect}.");
+                let spread = self
+                    .spread_by
+                    .filter(|by| claims.settings.use_regex != Some(true) && **by != claims.key);
+                let spread = spread.map(|by| format!(", and {by} makes one of every path here"));
+                let spread = spread.unwrap_or_default();
+                let message = format!("{rule:?} is not an expression{spread}: {error}; {effect}.");
                 let hint = "an expression such as /shop/(.*)";
                 (Code::RegexInvalid, message, hint)
             }
@@ -238,7 +243,7 @@ impl<'a> HostRoutes<'a, '_> {
         let nginx = rules
             .iter()
             .filter(|(claims, _)| claims.profile == Profile::Nginx);
-        for (claims, rule) in nginx.filter(|_| !self.nginx_regex) {
+        for (claims, rule) in nginx.filter(|_| self.spread_by.is_none()) {
             let exact = rule
                 .paths
                 .iter()
@@ -314,9 +319,19 @@ impl<'a> HostRoutes<'a, '_> {
     }
 }
 
+fn is_app_root(route: &Route) -> bool {
+    let Action::Redirect(redirect) = &route.action else {
+        return false;
+    };
+    matches!(redirect.to, Location::Path(_))
+}
+
 fn taken(claims: &Claims, path: &str, host: &HostPattern, winner: &Route) -> Diagnostic {
     let owner = &winner.origin;
-    let who = match *owner == claims.key.origin() {
+    let is_own = *owner == claims.key.origin();
+    let who = match is_own {
+        _ if is_app_root(winner) && is_own => "the app-root of this Ingress".to_string(),
+        _ if is_app_root(winner) => format!("the app-root of {owner}, which is older"),
         true => "this Ingress itself, further up".to_string(),
         false => format!("{owner}, which is older or comes first by name"),
     };

@@ -9,13 +9,14 @@ use jiff::Timestamp;
 use k8s_openapi::api::networking::v1::{
     HTTPIngressPath, Ingress, IngressBackend, IngressRule, IngressSpec, IngressTLS,
 };
-use portreeve_table::{HostPattern, Ranges};
+use portreeve_table::{HostPattern, Ranges, Template};
 
 use crate::annotations::{self, Settings, Verdict};
 use crate::code::Code;
 use crate::diagnostic::Diagnostic;
 use crate::object::{Kind, ObjectKey, ObjectRef};
 use crate::options::Profile;
+use crate::route;
 
 /// The annotation by which people have long asked for certificates.
 const TLS_ACME: &str = "kubernetes.io/tls-acme";
@@ -222,6 +223,7 @@ impl Claims {
     fn read_spec(&mut self, object: &ObjectRef, spec: &IngressSpec) {
         let mut findings = Findings {
             object,
+            effect: without_backend(&self.settings),
             found: Vec::new(),
         };
         let rules = spec.rules.iter().flatten().enumerate();
@@ -285,6 +287,8 @@ impl BadBackend {
 /// Reads the parts of a specification, collecting what is wrong with them.
 struct Findings<'a> {
     object: &'a ObjectRef,
+    /// What becomes of a route whose backend cannot be one.
+    effect: &'static str,
     found: Vec<Diagnostic>,
 }
 
@@ -357,7 +361,7 @@ impl Findings<'_> {
                 BadBackend::Resource => Code::BackendUnsupported,
                 _ => Code::BackendInvalid,
             };
-            let message = format!("The route answers 503: {}.", bad.why());
+            let message = format!("{}: {}.", self.effect, bad.why());
             let hint = "service: {name: NAME, port: {number: PORT}}";
             self.add(code, place.backend_field(), message, hint);
         }
@@ -389,6 +393,15 @@ impl Findings<'_> {
         let message = "It has neither rules nor a default backend, so it serves nothing.";
         let hint = "rules: [{host: shop.example.com, http: {paths: [...]}}]";
         self.add(Code::IngressEmpty, "spec".into(), message, hint);
+    }
+}
+
+fn without_backend(settings: &Settings) -> &'static str {
+    let rewrites_to_url = settings.rewrite.as_ref().is_some_and(Template::is_url);
+    match &settings.default_backend {
+        _ if route::moved(settings).is_some() || rewrites_to_url => "The route only redirects",
+        Some(_) => "The default backend answers, if it can",
+        None => "The route answers 503",
     }
 }
 

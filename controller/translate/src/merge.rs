@@ -13,6 +13,7 @@ use crate::code::Code;
 use crate::diagnostic::Diagnostic;
 use crate::host::{HostClaim, HostRoutes};
 use crate::ingress::{Claims, PathClaim};
+use crate::object::ObjectKey;
 use crate::path::spreads_regex;
 use crate::snapshot::Snapshot;
 
@@ -46,7 +47,7 @@ pub(crate) fn merge(
             snapshot,
             pattern,
             has_tls: with_tls.contains(pattern),
-            nginx_regex: spreads(&rules),
+            spread_by: spread_by(&rules),
             steps_left: &mut steps_left,
             routes: BTreeMap::new(),
             diagnostics: &mut merged.diagnostics,
@@ -59,10 +60,14 @@ pub(crate) fn merge(
     merged
 }
 
-/// Whether ingress-nginx would take every path of a host with these rules as an expression.
-fn spreads(rules: &[HostClaim<'_>]) -> bool {
+/// Whose path makes ingress-nginx take every path of a host with these rules as an expression.
+fn spread_by<'a>(rules: &[HostClaim<'a>]) -> Option<&'a ObjectKey> {
     let mut rules = rules.iter();
-    rules.any(|(claims, rule)| rule.paths.iter().any(|path| spreads_regex(claims, path)))
+    let spreads = |(claims, rule): &&HostClaim<'a>| {
+        let mut paths = rule.paths.iter();
+        paths.any(|path| spreads_regex(claims, path))
+    };
+    rules.find(spreads).map(|(claims, _)| &claims.key)
 }
 
 /// The oldest Ingress without rules; its backend takes what no rule does.
