@@ -42,7 +42,7 @@ fn profiles() -> impl Strategy<Value = Profile> {
     select(vec![Profile::Standard, Profile::Nginx])
 }
 
-const HOSTS: [&str; 8] = [
+const HOSTS: [&str; 9] = [
     "a.example",
     "A.example.",
     "b.example",
@@ -50,6 +50,7 @@ const HOSTS: [&str; 8] = [
     "www.a.example",
     "",
     "10.0.0.1",
+    "www.10.0.0.1",
     "a b",
 ];
 const PATHS: [&str; 12] = [
@@ -67,7 +68,7 @@ const PATHS: [&str; 12] = [
     "/..",
 ];
 const TYPES: [&str; 5] = ["Exact", "Prefix", "ImplementationSpecific", "", "Other"];
-const VALUES: [&str; 12] = [
+const VALUES: [&str; 13] = [
     "true",
     "false",
     "",
@@ -76,6 +77,7 @@ const VALUES: [&str; 12] = [
     "-1",
     "/$1",
     "https://a.example/",
+    "https://a.example$request_uri",
     "10.0.0.0/8",
     "ewma",
     "b.example",
@@ -245,6 +247,18 @@ proptest! {
         let none = portreeve_table::Table::<()>::default();
         let (_, rejected) = portreeve_table::Table::compile(&translation.config, &none, |_, _| ());
         prop_assert_eq!(rejected, vec![]);
+    }
+
+    #[test]
+    fn what_is_translated_is_read_back_from_the_wire(
+        objects in ingresses(),
+        profile in profiles(),
+    ) {
+        let config = run(read(&objects).into_iter().chain(fixtures()), profile).config;
+        let delta = portreeve_table::Delta::between(&Default::default(), &config);
+        let sent = serde_json::to_string(&delta).unwrap();
+        let got: portreeve_table::Delta = serde_json::from_str(&sent).unwrap();
+        prop_assert_eq!(portreeve_table::Config::default().apply(got), config);
     }
 
     #[test]
