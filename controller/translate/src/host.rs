@@ -8,6 +8,7 @@ use std::collections::btree_map::Entry;
 
 use portreeve_table::{Action, HostPattern, Location, NormalPath, PathMatch, Route, shorten};
 
+use crate::beginning::is_expression;
 use crate::code::Code;
 use crate::diagnostic::Diagnostic;
 use crate::ingress::{Claims, PathClaim, PathType, RuleClaim};
@@ -48,7 +49,7 @@ impl Rank {
     /// expression what it says as a prefix.
     fn same(&self) -> Vec<Self> {
         let mut same = vec![self.clone()];
-        if self.kind == 1 && !path::is_expression(&self.text) {
+        if self.kind == 1 && !is_expression(&self.text) {
             for (is_regex, ignore_case) in [(false, false), (true, false), (true, true)] {
                 same.push(Self {
                     is_regex,

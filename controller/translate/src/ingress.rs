@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use k8s_openapi::api::networking::v1::{
     HTTPIngressPath, Ingress, IngressBackend, IngressRule, IngressSpec, IngressTLS,
 };
-use portreeve_table::{HostPattern, Ranges, Template};
+use portreeve_table::{HostPattern, Template};
 
 use crate::annotations::{self, Settings, Verdict};
 use crate::code::Code;
@@ -20,13 +20,6 @@ use crate::route;
 
 /// The annotation by which people have long asked for certificates.
 const TLS_ACME: &str = "kubernetes.io/tls-acme";
-
-/// How many ranges the routes of an Ingress may have together.
-const RANGES: usize = 1_000_000;
-
-/// How many names an Ingress may have beside its hosts, and how many routes they may come to.
-const ALIASES: usize = 100;
-const ALIASED: usize = 20_000;
 
 /// What one Ingress claims.
 #[derive(Debug)]
@@ -180,34 +173,6 @@ impl Claims {
     pub(crate) fn annotation_field(&self, name: &str) -> String {
         let key = self.keys.get(name).map_or(name, |key| key);
         format!("metadata.annotations[{key}]")
-    }
-
-    /// Keeps what every route has, or every alias, from growing with their number.
-    fn bound(&mut self, object: &ObjectRef, routes: usize) {
-        let lists = [&self.settings.deny, &self.settings.allow];
-        let ranges: usize = lists.into_iter().flatten().map(Ranges::count).sum();
-        if ranges.saturating_mul(routes) > RANGES {
-            let why = format!("its {ranges} ranges are too many for {routes} routes");
-            let message = format!("This Ingress is closed: {why}; both together may be {RANGES}.");
-            let found = Diagnostic::new(Code::AnnotationInvalid, object.clone(), message);
-            let hint = "fewer and wider ranges, or fewer paths in one Ingress";
-            self.diagnostics
-                .push(found.field("metadata.annotations").hint(hint));
-            self.closed = Some(why.into());
-            (self.settings.deny, self.settings.allow) = (None, None);
-        }
-        let aliases = (ALIASED / routes.max(1)).clamp(1, ALIASES);
-        if self.settings.aliases.len() > aliases {
-            let message = format!(
-                "With {routes} routes, an Ingress is served under {aliases} more names; \
-                 the ones behind them are not served."
-            );
-            let found = Diagnostic::new(Code::AnnotationIgnored, object.clone(), message);
-            let field = self.annotation_field("server-alias");
-            self.diagnostics
-                .push(found.field(field).hint("rules of their own for the others"));
-            self.settings.aliases.truncate(aliases);
-        }
     }
 
     /// Whether it restricts who may send requests, so that what cannot be told of it is closed.

@@ -9,6 +9,8 @@
 
 pub mod annotations;
 mod backend;
+mod beginning;
+mod bounds;
 mod class;
 mod code;
 mod diagnostic;
