@@ -5,10 +5,9 @@
 
 use std::io::Write;
 use std::net::SocketAddr;
-use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::JoinHandle;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use http::header::{HOST, REFERER, USER_AGENT};
 use http::request::Parts;
@@ -31,6 +30,8 @@ pub enum Format {
 
 /// A buffer is handed over when it has this many bytes, and at every tick.
 const FULL: usize = 16 * 1024;
+/// How long the last lines are waited for when the process ends.
+const LAST_LINES: Duration = Duration::from_secs(1);
 /// How many buffers may wait for the writer.
 const QUEUE: usize = 256;
 
@@ -47,7 +48,8 @@ pub(crate) struct AccessLog {
 pub(crate) struct Writer {
     sender: SyncSender<Vec<u8>>,
     format: Format,
-    thread: JoinHandle<()>,
+    /// Ends when the thread has written everything.
+    written: Receiver<()>,
 }
 
 /// What a line needs of a request's head; taken before the head is changed.
@@ -89,9 +91,11 @@ impl Writer {
         mut out: impl Write + Send + 'static,
     ) -> std::io::Result<Self> {
         let (sender, receiver) = sync_channel::<Vec<u8>>(QUEUE);
-        let thread = std::thread::Builder::new()
+        let (writing, written) = sync_channel(0);
+        std::thread::Builder::new()
             .name("access-log".into())
             .spawn(move || {
+                let _writing: SyncSender<()> = writing;
                 for lines in receiver {
                     // A reader that went away is no reason to stop serving.
                     let _ = out.write_all(&lines).and_then(|()| out.flush());
@@ -100,14 +104,15 @@ impl Writer {
         Ok(Self {
             sender,
             format,
-            thread,
+            written,
         })
     }
 
-    /// Waits until everything is written; every worker must have ended.
+    /// Waits until everything is written, but not for a reader that does not read; every worker
+    /// must have ended.
     pub(crate) fn finish(self) {
         drop(self.sender);
-        let _ = self.thread.join();
+        let _ = self.written.recv_timeout(LAST_LINES);
     }
 
     /// A worker's end of it; `None` when the log is off.
@@ -362,6 +367,31 @@ mod tests {
         assert_eq!(value["path"], "/a");
         assert_eq!(value["ingress_name"], "web");
         assert_eq!(value["request_query"], "b=1");
+    }
+
+    /// Takes lines for ever.
+    struct Stuck;
+
+    impl Write for Stuck {
+        fn write(&mut self, _: &[u8]) -> std::io::Result<usize> {
+            loop {
+                std::thread::park();
+            }
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn the_end_does_not_wait_for_a_reader_that_does_not_read() {
+        let writer = Writer::start(Format::Json, Stuck).unwrap();
+        let log = writer.log().unwrap();
+        log.write(&line(b"x"), &outcome(&labels()));
+        assert_eq!(log.flush(), 0);
+        drop(log);
+        writer.finish();
     }
 
     #[test]

@@ -137,12 +137,17 @@ impl<'a> Call<'a> {
                 progress: progress.map(Arc::as_ref),
                 reuse: tries.reuse(),
             };
+            let started = self.worker.now_micros();
             let sent = self.worker.pool.send(key, request, terms).await;
             match sent.and_then(unambiguous) {
                 Ok(answer) => {
                     let status = answer.response.status().as_u16();
-                    let micros = record.answered(status);
-                    endpoint.state.observe(micros, self.worker.now_micros());
+                    record.answered(status);
+                    let now = self.worker.now_micros();
+                    // Of a request with a body the client decides how long it takes.
+                    if progress.is_none() {
+                        endpoint.state.observe(now.saturating_sub(started), now);
+                    }
                     if !tries.after_answer(status, request) {
                         let upload = progress.cloned();
                         let patience = outgoing.waits.read.duration();

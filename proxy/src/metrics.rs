@@ -197,11 +197,12 @@ impl RouteMetrics {
             return;
         };
         let mut all = slot.lock().unwrap_or_else(PoisonError::into_inner);
-        let same = |s: &Series| s.status == seen.status && s.method == *seen.method;
+        let method = known_method(seen.method);
+        let same = |s: &Series| s.status == seen.status && s.method == method;
         match all.iter_mut().find(|series| same(series)) {
             Some(series) => series.observe(seen),
             None => {
-                let mut series = Series::new(known_method(seen.method), seen.status);
+                let mut series = Series::new(method, seen.status);
                 series.observe(seen);
                 all.push(series);
             }
@@ -271,5 +272,42 @@ impl Series {
         self.response_seconds.add(&other.response_seconds);
         self.request_bytes.add(&other.request_bytes);
         self.response_bytes.add(&other.response_bytes);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn methods_that_clients_make_up_are_counted_in_one_place() {
+        let labels = RouteLabels {
+            namespace: "t".into(),
+            ingress: "i".into(),
+            service: "s".into(),
+            port: 80,
+            host: "a.example".into(),
+            path: "/".into(),
+        };
+        let route = RouteMetrics {
+            labels,
+            by_worker: [Mutex::default()].into(),
+        };
+        for method in ["PROPFIND", "FOO", "BAR", "FOO"] {
+            let method = Method::from_bytes(method.as_bytes()).unwrap();
+            route.observe(
+                0,
+                &Observation {
+                    method: &method,
+                    status: 200,
+                    request_seconds: 0.0,
+                    header_seconds: None,
+                    request_bytes: 0,
+                    response_bytes: 0,
+                },
+            );
+        }
+        assert_eq!(route.by_worker[0].lock().unwrap().len(), 1);
+        assert_eq!(route.series()[0].requests, 4);
     }
 }

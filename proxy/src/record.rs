@@ -88,13 +88,9 @@ impl Record {
     }
 
     /// The endpoint's response has begun.
-    ///
-    /// Returns how long it took, in microseconds.
-    pub(crate) fn answered(&mut self, status: u16) -> u64 {
-        let elapsed = self.started.elapsed();
+    pub(crate) fn answered(&mut self, status: u16) {
         self.upstream_status = Some(status);
-        self.header_seconds = Some(elapsed.as_secs_f64());
-        elapsed.as_micros() as u64
+        self.header_seconds = Some(self.started.elapsed().as_secs_f64());
     }
 
     /// It failed.

@@ -184,12 +184,17 @@ where
         if timer.poll_expired(cx).is_pending() {
             return Poll::Pending;
         }
-        // While the body is moving, or its client is waited for, the upstream is not who is slow.
-        let moves = |p: &&Progress| p.frames() != frames || p.awaits_client();
-        match terms.progress.filter(|p| p.is_streaming()).filter(moves) {
+        // While the body is moving, or its client is waited for, the upstream is not who is slow;
+        // and once the body has ended, the upstream has its whole time.
+        let waits_for_client = |p: &Progress| p.is_streaming() && p.awaits_client();
+        let moves = |p: &&Progress| p.frames() != frames || waits_for_client(p);
+        match terms.progress.filter(moves) {
             Some(progress) => {
                 frames = progress.frames();
-                timer.arm(terms.waits.send.duration());
+                timer.arm(match progress.is_streaming() {
+                    true => terms.waits.send.duration(),
+                    false => terms.waits.read.duration(),
+                });
                 let _ = timer.poll_expired(cx);
                 Poll::Pending
             }

@@ -165,12 +165,25 @@ impl Pool {
         if let Some(found) = group.find() {
             return Ok(found);
         }
+        // Dialling is rare, and its future large: every request would carry it along. Waiting for
+        // somebody else's dialling is part of connecting, or a queue would outlast every limit.
+        let joining = Box::pin(self.join(&group, key, waits));
+        let joined = tokio::time::timeout(waits.connect.duration(), joining).await;
+        joined.unwrap_or(Err(Error::ConnectTimeout))
+    }
+
+    /// A place on a connection that somebody else has opened meanwhile, else on a new one.
+    async fn join(
+        &self,
+        group: &Group,
+        key: &PoolKey,
+        waits: &Timeouts,
+    ) -> Result<(Multiplexed, OpenStream), Error> {
         let _dialling = group.dialling.lock().await;
         if let Some(found) = group.find() {
             return Ok(found);
         }
-        // Dialling is rare, and its future large: every request would carry it along.
-        let connection = Box::pin(self.dial_shared(key, waits)).await?;
+        let connection = self.dial_shared(key, waits).await?;
         let stream = connection.streams.open();
         group.lock().push(connection.clone());
         Ok((connection, stream))
