@@ -54,7 +54,7 @@ pub(crate) async fn plain(worker: Arc<Worker>, mut stream: TcpStream, peer: Sock
     };
     let activity = Activity::new(&worker.clock, &worker.patience);
     activity.reading.arm(worker.patience.handshake);
-    let Some(first) = first_bytes(&mut stream, &activity).await else {
+    let Some(first) = first_bytes(&mut stream, &activity, &worker).await else {
         return;
     };
     let is_h2 = first.starts_with(PREFACE);
@@ -92,15 +92,24 @@ pub(crate) async fn tls(
     drive(worker, conn, io, is_h2).await;
 }
 
-/// Reads until it is clear whether the client speaks HTTP/2; `None` when it says nothing in time.
-async fn first_bytes(stream: &mut TcpStream, activity: &Activity) -> Option<Bytes> {
+/// Reads until it is clear whether the client speaks HTTP/2; `None` when it says nothing in time,
+/// or before we stop.
+async fn first_bytes(
+    stream: &mut TcpStream,
+    activity: &Activity,
+    worker: &Worker,
+) -> Option<Bytes> {
     let mut first = BytesMut::with_capacity(FIRST_READ);
     loop {
         let read = poll_fn(|cx| {
             if activity.reading.poll_expired(cx).is_ready() {
                 return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
             }
-            poll_read(stream, cx, &mut first)
+            let polled = poll_read(stream, cx, &mut first);
+            if polled.is_pending() && worker.drain.is_closing() {
+                return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+            }
+            polled
         });
         if read.await.ok()? == 0 {
             return None;
@@ -159,14 +168,17 @@ where
     let mut connection = pin!(connection.with_upgrades());
     let mut is_told = false;
     let ended = poll_fn(|cx| {
-        if !is_told && worker.drain.is_closing() {
-            is_told = true;
-            connection.as_mut().graceful_shutdown();
-        }
         if conn.activity.writing.poll_expired(cx).is_ready() {
             return Poll::Ready(Ok(()));
         }
-        connection.as_mut().poll(cx)
+        let polled = connection.as_mut().poll(cx);
+        // Told before it was polled, hyper would throw away a request that has been read already.
+        if polled.is_pending() && !is_told && worker.drain.is_closing() {
+            is_told = true;
+            connection.as_mut().graceful_shutdown();
+            return connection.as_mut().poll(cx);
+        }
+        polled
     })
     .await;
     count(&worker, &conn.activity, ended);

@@ -100,6 +100,25 @@ fn what_does_not_end_is_cut_and_logged() {
 }
 
 #[test]
+fn a_client_that_says_nothing_does_not_hold_it_up() {
+    let backend = Backend::named("b");
+    let mut proxy = proxy(&backend)
+        .arg("--handshake-timeout", "600")
+        .arg("--drain-timeout", "600")
+        .start();
+    let mut silent = Client::connect(proxy.http());
+    wait_until("the connection", || {
+        proxy.metric(
+            "nginx_ingress_controller_nginx_process_connections",
+            &["active"],
+        ) > 0.0
+    });
+    proxy.signal("-TERM");
+    assert!(silent.read_to_end().is_empty());
+    assert!(proxy.ended().success());
+}
+
+#[test]
 fn a_second_signal_means_now() {
     let backend = patient();
     let mut proxy = proxy(&backend).arg("--drain-delay", "600").start();
