@@ -114,11 +114,9 @@ impl Body {
     }
 
     fn complete(&mut self) {
-        if let Some(exchange) = &mut self.exchange {
-            exchange.record.complete();
-            if let Some(upstream) = exchange.upstream.take() {
-                upstream.end();
-            }
+        let upstream = self.exchange.as_mut().and_then(|e| e.upstream.take());
+        if let Some(upstream) = upstream {
+            upstream.end();
         }
     }
 

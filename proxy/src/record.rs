@@ -39,7 +39,6 @@ pub(crate) struct Record {
     reason: Option<Reason>,
     why: Option<Box<str>>,
     response_bytes: u64,
-    is_complete: bool,
 }
 
 impl Record {
@@ -65,7 +64,6 @@ impl Record {
             reason: None,
             why: None,
             response_bytes: 0,
-            is_complete: false,
         })
     }
 
@@ -114,11 +112,6 @@ impl Record {
     /// How long its client may take.
     pub(crate) fn patience(&self) -> &Patience {
         self.conn.activity.patience()
-    }
-
-    /// The response's body has ended as it should.
-    pub(crate) fn complete(&mut self) {
-        self.is_complete = true;
     }
 
     fn count(&self, status: u16, seconds: f64) {
