@@ -3,10 +3,52 @@
 //! It is read leniently, because it may not be one; what is found may be too short, which closes
 //! more, and never too long.
 
+use portreeve_table::PathRegex;
+
 /// The characters that make an expression; a dot also stands in plain paths.
 const SPECIAL: [char; 13] = [
     '(', ')', '[', ']', '{', '}', '*', '+', '?', '|', '^', '$', '\\',
 ];
+
+/// How long a beginning is at most, in characters.
+pub(crate) const LONGEST: usize = 200;
+
+/// How an expression begins that cannot be used.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Beginning {
+    pub text: String,
+    pub ignore_case: bool,
+}
+
+impl Beginning {
+    /// How every path begins.
+    pub(crate) fn of_all() -> Self {
+        Self {
+            text: "/".into(),
+            ignore_case: false,
+        }
+    }
+
+    /// An expression of a length, or of the beginning's own, for what begins like this.
+    pub(crate) fn expression(&self, length: usize) -> PathRegex {
+        let escape = |c| stands_for_more(c).then_some('\\').into_iter().chain([c]);
+        let mut pattern: String = self.text.chars().flat_map(escape).collect();
+        if pattern.len() > length {
+            let any = |c| if stands_for_more(c) { '.' } else { c };
+            pattern = self.text.chars().map(any).collect();
+        }
+        // An anchor says nothing here but makes the text longer, and so the route go earlier.
+        let anchors = "^".repeat(length.saturating_sub(pattern.len()));
+        PathRegex {
+            pattern: (anchors + &pattern).into(),
+            ignore_case: self.ignore_case,
+        }
+    }
+}
+
+fn stands_for_more(c: char) -> bool {
+    c == '.' || SPECIAL.contains(&c)
+}
 
 pub(crate) fn is_expression(path: &str) -> bool {
     path.contains(SPECIAL)
@@ -29,6 +71,11 @@ pub(crate) fn beginnings(pattern: &str) -> Vec<String> {
         all.extend(pattern.split('|').skip(1).flat_map(beginnings));
     }
     all.retain(|begin| begin.is_empty() || begin.starts_with('/'));
+    for begin in &mut all {
+        if let Some((end, _)) = begin.char_indices().nth(LONGEST) {
+            begin.truncate(end);
+        }
+    }
     all.sort();
     all.dedup();
     all
@@ -89,6 +136,29 @@ impl Alternatives {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_begins_like_this_is_taken_as_it_is_written() {
+        let begin = |text: &str| Beginning {
+            text: text.into(),
+            ignore_case: true,
+        };
+        for (length, expected) in [
+            (12, r"^^^^/a\.b\|c"),
+            (7, "^/a.b.c"),
+            (6, "/a.b.c"),
+            (0, "/a.b.c"),
+        ] {
+            let expression = begin("/a.b|c").expression(length);
+            assert_eq!(
+                (&*expression.pattern, expression.ignore_case),
+                (expected, true)
+            );
+        }
+        let compiled = begin("/a.b").expression(9).compile().unwrap();
+        assert!(compiled.is_match(b"/A.Bcd") && !compiled.is_match(b"/axb"));
+        assert!(!compiled.is_match(b"/x/a.b"));
+    }
 
     #[test]
     fn an_expression_begins_as_its_alternatives_do() {

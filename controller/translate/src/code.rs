@@ -238,12 +238,12 @@ pub const CODES: &[CodeEntry] = &[
     ),
     error(
         Code::PathInvalid,
-        "A path cannot be the path of any request, or its type is none that there is; what it is likely to mean answers 503, and the message says when that cannot be told.",
+        "A path cannot be the path of any request, or its type is none that there is; what it is likely to mean answers 503 and is kept from younger Ingresses, and the message says when that cannot be told.",
         "Write a path that starts with `/` and has no query, control characters or `..` above the root, of type Exact, Prefix or ImplementationSpecific.",
     ),
     error(
         Code::PathTaken,
-        "An older Ingress has the same path of the same type on the same host, or a Prefix of the same text as a plain expression; the older one's route is served.",
+        "An older Ingress has the same path of the same type on the same host, a Prefix of the same text as a plain expression, or a path that cannot be read and may mean this one; the older one's route is served or answers 503.",
         "Change one of the two paths or hosts, or remove one.",
     ),
     error(
@@ -258,7 +258,7 @@ pub const CODES: &[CodeEntry] = &[
     ),
     error(
         Code::RegexInvalid,
-        "A regular expression cannot be used, or those of the Ingress come to too much together; what begins as its alternatives do, up to their first special characters, answers 503. One that begins with a special character is not served, and closes what no other path of the host takes when its Ingress restricts clients.",
+        "A regular expression cannot be used, or those of the Ingress come to too much together; what begins as its alternatives do, up to their first special characters, answers 503, and no younger Ingress has a path there unless it is longer or Exact. One that begins with a special character is not served, and closes the same for the whole host when its Ingress restricts clients.",
         "Correct the expression as the message says; look-around and back-references are not offered.",
     ),
     warning(

@@ -1,6 +1,7 @@
 //! One host: who owns which of its paths.
 //!
-//! Rules come sorted, the oldest Ingress' first, and the first of two equal claims wins.
+//! Rules come sorted, the oldest Ingress' first, and the first of two equal claims wins, whether it is
+//! served or closed: what an older Ingress meant to close is no younger one's to serve.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -14,7 +15,8 @@ use crate::diagnostic::Diagnostic;
 use crate::ingress::{Claims, PathClaim, PathType, RuleClaim};
 use crate::object::ObjectKey;
 use crate::options::Profile;
-use crate::path::{self, Unmatched, Why};
+use crate::path::{self, Unmatched};
+use crate::reserved::Reserved;
 use crate::route::{self, Routes};
 use crate::snapshot::Snapshot;
 
@@ -24,13 +26,13 @@ use crate::snapshot::Snapshot;
 pub(crate) struct Rank {
     kind: u8,
     length: Reverse<usize>,
-    is_regex: bool,
+    pub is_regex: bool,
     text: Box<str>,
     ignore_case: bool,
 }
 
 impl Rank {
-    fn of(path: &PathMatch) -> Self {
+    pub(crate) fn of(path: &PathMatch) -> Self {
         let (kind, text, ignore_case) = match path {
             PathMatch::Exact(path) => (0, path.as_str(), false),
             PathMatch::Prefix(path) => (1, path.as_str(), false),
@@ -47,7 +49,7 @@ impl Rank {
 
     /// The places in which a route claims the same: a text without special characters says as an
     /// expression what it says as a prefix.
-    fn same(&self) -> Vec<Self> {
+    pub(crate) fn same(&self) -> Vec<Self> {
         let mut same = vec![self.clone()];
         if self.kind == 1 && !is_expression(&self.text) {
             for (is_regex, ignore_case) in [(false, false), (true, false), (true, true)] {
@@ -61,7 +63,7 @@ impl Rank {
         same
     }
 
-    fn takes_all(&self) -> bool {
+    pub(crate) fn takes_all(&self) -> bool {
         self.kind == 1 && *self.text == *"/"
     }
 }
@@ -80,6 +82,8 @@ pub(crate) struct HostRoutes<'a, 'd> {
     /// What is left of [`path::STEPS`] to each Ingress.
     pub steps_left: &'d mut BTreeMap<&'a ObjectKey, usize>,
     pub routes: BTreeMap<Rank, Route>,
+    /// What unreadable paths keep from younger Ingresses.
+    pub reserved: Reserved<'a>,
     pub diagnostics: &'d mut Vec<Diagnostic>,
 }
 
@@ -90,34 +94,42 @@ impl<'a> HostRoutes<'a, '_> {
         rules: &[HostClaim<'a>],
         global_default: Option<(&'a Claims, &'a PathClaim)>,
     ) {
-        let mut closed = Vec::new();
-        for (claims, rule) in rules {
-            self.add_app_root(claims);
-            for path in &rule.paths {
-                closed.extend(self.add_path(claims, path));
-            }
-        }
-        // A route that could not be read closes what it would have taken, but takes nothing from
-        // those that could be.
-        for route in closed {
-            let rank = Rank::of(&route.path);
-            if !(rank.takes_all() && self.takes_all()) {
-                self.routes.entry(rank).or_insert(route);
-            }
+        for rules in rules.chunk_by(|(a, _), (b, _)| a.key == b.key) {
+            self.add_ingress(rules);
         }
         self.add_slash_redirects(rules);
         self.add_default(rules, global_default);
+    }
+
+    /// Adds the rules of one Ingress. What it closes in place of paths that cannot be read takes
+    /// nothing from its others, so it comes after them.
+    fn add_ingress(&mut self, rules: &[HostClaim<'a>]) {
+        let mut unmatched = Vec::new();
+        for (claims, rule) in rules {
+            self.add_app_root(claims);
+            for path in &rule.paths {
+                let added = self.add_path(claims, path);
+                unmatched.extend(added.err().map(|error| (*claims, path, error)));
+            }
+        }
+        if !unmatched.is_empty() {
+            let standing = self.routes.values().map(|route| &route.path);
+            self.reserved.begin(standing);
+        }
+        for (claims, path, error) in unmatched {
+            self.close(claims, path, error);
+        }
     }
 
     fn add_app_root(&mut self, claims: &Claims) {
         let (Some(root), Ok(slash)) = (&claims.settings.app_root, "/".parse()) else {
             return;
         };
-        if claims.closed.is_some() {
-            return;
-        }
-        let to = route::redirect(302, Location::Path(root.clone()));
-        let route = route::answer(claims, "/", PathMatch::Exact(slash), to);
+        let action = match &claims.closed {
+            Some(reason) => route::unavailable(reason.clone()),
+            None => route::redirect(302, Location::Path(root.clone())),
+        };
+        let route = route::answer(claims, "/", PathMatch::Exact(slash), action);
         match self.routes.entry(Rank::of(&route.path)) {
             Entry::Vacant(free) => drop(free.insert(route)),
             Entry::Occupied(taken) if taken.get().origin == route.origin => {}
@@ -129,19 +141,17 @@ impl<'a> HostRoutes<'a, '_> {
         }
     }
 
-    /// Adds a path; gives back the routes that answer 503 in its place when it cannot be matched.
-    fn add_path(&mut self, claims: &'a Claims, claim: &PathClaim) -> Vec<Route> {
+    /// Adds a path, unless it cannot be matched.
+    fn add_path(&mut self, claims: &'a Claims, claim: &PathClaim) -> Result<(), Unmatched> {
         let left = self.steps_left.entry(&claims.key).or_insert(path::STEPS);
-        let reading = path::read(claims, claim, self.spread_by.is_some());
-        let reading = match reading.and_then(|reading| reading.within(left)) {
-            Ok(reading) => reading,
-            Err(error) => return self.unmatched(claims, claim, error),
-        };
+        let reading = path::read(claims, claim, self.spread_by.is_some())?.within(left)?;
         let rank = Rank::of(&reading.path);
-        if let Some(winner) = rank.same().iter().find_map(|rank| self.routes.get(rank)) {
-            let found = taken(claims, &claim.path, self.pattern, winner);
+        let winner = rank.same().iter().find_map(|rank| self.routes.get(rank));
+        let taken = winner.map(|winner| taken(claims, &claim.path, self.pattern, winner));
+        let taken = taken.or_else(|| self.kept(claims, claim, &reading.path));
+        if let Some(found) = taken {
             self.diagnostics.push(found.field(claim.place.path_field()));
-            return Vec::new();
+            return Ok(());
         }
         if reading.implied {
             self.diagnostics.push(implied(claims, claim));
@@ -149,9 +159,10 @@ impl<'a> HostRoutes<'a, '_> {
         if path::is_everything(&reading.path) {
             self.diagnostics.extend(self.covered(claims, claim, &rank));
         }
+        self.reserved.stands(&reading.path);
         let route = self.routes_of(claims).build(claim, reading.path);
         self.routes.insert(rank, route);
-        Vec::new()
+        Ok(())
     }
 
     /// Says that an expression for everything goes before routes of other Ingresses that are
@@ -173,7 +184,7 @@ impl<'a> HostRoutes<'a, '_> {
     }
 
     /// Whether some route takes what no other does.
-    fn takes_all(&self) -> bool {
+    pub(crate) fn takes_all(&self) -> bool {
         self.routes.keys().any(Rank::takes_all)
     }
 
@@ -184,59 +195,6 @@ impl<'a> HostRoutes<'a, '_> {
             host_has_tls: self.has_tls,
             diagnostics: self.diagnostics,
         }
-    }
-
-    /// Says why a path cannot be matched; gives what is closed in its place.
-    fn unmatched(
-        &mut self,
-        claims: &Claims,
-        claim: &PathClaim,
-        unmatched: Unmatched,
-    ) -> Vec<Route> {
-        let rule = shorten(&claim.path);
-        let closes_rest = unmatched.is_open && claims.is_restricted();
-        let effect = effect(&unmatched, closes_rest);
-        let (code, message, hint) = match unmatched.why {
-            Why::Path(error) => {
-                let message = format!("{rule:?} cannot be a path: {error}; {effect}.");
-                (Code::PathInvalid, message, "a path such as /shop")
-            }
-            Why::TooMany => {
-                let message = format!(
-                    "The expressions of this Ingress have more than {} steps up to {rule:?}; {effect}.",
-                    path::STEPS
-                );
-                (
-                    Code::RegexInvalid,
-                    message,
-                    "fewer or smaller expressions, or two Ingresses",
-                )
-            }
-            Why::Regex(error) => {
-                let spread = self
-                    .spread_by
-                    .filter(|by| claims.settings.use_regex != Some(true) && **by != claims.key);
-                let spread = spread.map(|by| format!(", and {by} makes one of every path here"));
-                let spread = spread.unwrap_or_default();
-                let message = format!("{rule:?} is not an expression{spread}: {error}; {effect}.");
-                let hint = "an expression such as /shop/(.*)";
-                (Code::RegexInvalid, message, hint)
-            }
-        };
-        let found = Diagnostic::new(code, claims.object(), message);
-        self.diagnostics
-            .push(found.field(claim.place.path_field()).hint(hint));
-        let rest = closes_rest.then(|| "/".parse().ok()).flatten();
-        let closed = unmatched.closed.into_iter();
-        let closed = closed.chain(rest.map(PathMatch::Prefix));
-        let close = |path| {
-            let reason = format!("the path {rule:?} cannot be read as its Ingress asks");
-            let action = Action::Unavailable {
-                reason: reason.into(),
-            };
-            route::answer(claims, &claim.path, path, action)
-        };
-        closed.map(close).collect()
     }
 
     /// nginx redirects `/foo` to `/foo/` where only the latter is known.
@@ -327,7 +285,7 @@ fn is_app_root(route: &Route) -> bool {
     matches!(redirect.to, Location::Path(_))
 }
 
-fn taken(claims: &Claims, path: &str, host: &HostPattern, winner: &Route) -> Diagnostic {
+pub(crate) fn taken(claims: &Claims, path: &str, host: &HostPattern, winner: &Route) -> Diagnostic {
     let owner = &winner.origin;
     let is_own = *owner == claims.key.origin();
     let who = match is_own {
@@ -340,36 +298,6 @@ fn taken(claims: &Claims, path: &str, host: &HostPattern, winner: &Route) -> Dia
     let message = format!("{path:?} on {host} is already taken by {who}; this one is not served.");
     let found = Diagnostic::new(Code::PathTaken, claims.object(), message);
     found.hint("another path or host, or remove one of the two")
-}
-
-/// What becomes of the requests that a path which cannot be matched was meant for.
-fn effect(unmatched: &Unmatched, closes_rest: bool) -> String {
-    let closed: Vec<_> = unmatched
-        .closed
-        .iter()
-        .map(|path| match path {
-            PathMatch::Exact(path) | PathMatch::Prefix(path) => path.to_string(),
-            PathMatch::Regex(regex) => regex.to_string(),
-        })
-        .collect();
-    let mut effects = Vec::new();
-    if !closed.is_empty() {
-        effects.push(format!(
-            "requests below {} answer 503",
-            closed.join(" and ")
-        ));
-    }
-    match (unmatched.is_open, closes_rest) {
-        (true, true) => {
-            effects.push("only what no other path of the host takes answers 503".into());
-        }
-        (true, false) => effects.push(
-            "what else it may have meant is not served, and open to other paths of the host".into(),
-        ),
-        (false, _) if closed.is_empty() => effects.push("no request has it".into()),
-        (false, _) => {}
-    }
-    effects.join(", and ")
 }
 
 fn implied(claims: &Claims, claim: &PathClaim) -> Diagnostic {

@@ -73,7 +73,7 @@ pub(crate) enum PathType {
     Exact,
     Prefix,
     ImplementationSpecific,
-    /// None that there is: it takes what a Prefix would, and answers 503.
+    /// None that there is: what a Prefix would take answers 503.
     Unknown,
 }
 

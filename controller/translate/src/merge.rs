@@ -15,6 +15,7 @@ use crate::host::{HostClaim, HostRoutes};
 use crate::ingress::{Claims, PathClaim};
 use crate::object::ObjectKey;
 use crate::path::spreads_regex;
+use crate::reserved::Reserved;
 use crate::snapshot::Snapshot;
 
 /// What the claims come to.
@@ -50,6 +51,7 @@ pub(crate) fn merge(
             spread_by: spread_by(&rules),
             steps_left: &mut steps_left,
             routes: BTreeMap::new(),
+            reserved: Reserved::default(),
             diagnostics: &mut merged.diagnostics,
         };
         routes.add(&rules, default);

@@ -4,7 +4,7 @@
 
 use portreeve_table::{NormalPath, PathError, PathMatch, PathRegex, RegexError};
 
-use crate::beginning::{beginnings, is_expression};
+use crate::beginning::{Beginning, beginnings, is_expression};
 use crate::ingress::{Claims, PathClaim, PathType};
 use crate::options::Profile;
 
@@ -18,20 +18,29 @@ pub(crate) struct Reading {
     pub implied: bool,
 }
 
-/// A path that cannot be matched, and what is closed in its place.
+/// A path that cannot be matched, and what it is likely to mean instead.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Unmatched {
     pub why: Why,
-    /// What takes at least the requests that it was meant for, as far as that can be told.
-    pub closed: Vec<PathMatch>,
-    /// Whether some of it could be any path, so that `closed` is not all.
+    pub meant: Meant,
+    /// Whether some of it could be any path, so that what is `meant` is not all.
     pub is_open: bool,
+}
+
+/// What takes at least the requests that a path was meant for, as far as that can be told.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Meant {
+    Path(Option<PathMatch>),
+    /// How an expression begins that is so long.
+    Beginnings(Vec<Beginning>, usize),
 }
 
 /// Why a path cannot be matched.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Why {
     Path(PathError),
+    /// Its type is none that there is.
+    Type,
     Regex(RegexError),
     /// The expressions of its Ingress come to too much together.
     TooMany,
@@ -75,9 +84,24 @@ pub(crate) fn read(
     path: &PathClaim,
     nginx_regex: bool,
 ) -> Result<Reading, Unmatched> {
+    let reading = read_text(claims, path, nginx_regex)?;
+    if path.path_type != PathType::Unknown {
+        return Ok(reading);
+    }
+    Err(match reading.path {
+        PathMatch::Regex(regex) => no_expression(&regex.pattern, regex.ignore_case, Why::Type),
+        path => Unmatched {
+            why: Why::Type,
+            meant: Meant::Path(Some(path)),
+            is_open: false,
+        },
+    })
+}
+
+fn read_text(claims: &Claims, path: &PathClaim, nginx_regex: bool) -> Result<Reading, Unmatched> {
     let text = &path.path;
     let literal = |path: Result<NormalPath, PathError>, make: fn(NormalPath) -> PathMatch| {
-        let path = path.map(make).map_err(|error| no_path(text, error))?;
+        let path = path.map(make).map_err(|error| no_path(text, error, make))?;
         Ok(Reading {
             path,
             steps: 0,
@@ -159,8 +183,8 @@ pub(crate) fn is_everything(path: &PathMatch) -> bool {
     matches!(&*bare, "/.*" | "/.+" | "/?.*" | ".*" | "/|/.*" | "/|/.+")
 }
 
-/// Closes in place of a path the one that its author is likely to have meant.
-fn no_path(text: &str, error: PathError) -> Unmatched {
+/// The path that the author of one that is none is likely to have meant.
+fn no_path(text: &str, error: PathError, make: fn(NormalPath) -> PathMatch) -> Unmatched {
     let end = text.find(['?', '#']).unwrap_or(text.len());
     let (path, _) = text.split_at_checked(end).unwrap_or((text, ""));
     let meant = match error {
@@ -175,19 +199,22 @@ fn no_path(text: &str, error: PathError) -> Unmatched {
         why: Why::Path(error),
         // No request has a path that cannot be one, unless it is meant as another.
         is_open: meant.is_none() && matches!(error, PathError::NotAbsolute | PathError::NotAPath),
-        closed: meant.into_iter().map(PathMatch::Prefix).collect(),
+        meant: Meant::Path(meant.map(make)),
     }
 }
 
-/// Closes in place of an expression what begins as it does, for each of its alternatives.
+/// How the alternatives begin of what is no expression.
 fn no_expression(text: &str, ignore_case: bool, why: Why) -> Unmatched {
-    let begins = beginnings(text);
-    let closed = begins.iter().filter(|begin| begin.len() > 1);
-    let closed = closed.map(|begin| PathMatch::Regex(PathRegex::beginning(begin, ignore_case)));
+    let (begins, open): (Vec<_>, Vec<_>) = beginnings(text)
+        .into_iter()
+        .partition(|begin| begin.len() > 1);
+    let begins = begins
+        .into_iter()
+        .map(|text| Beginning { text, ignore_case });
     Unmatched {
         why,
-        closed: closed.collect(),
-        is_open: begins.iter().any(|begin| begin.len() <= 1),
+        meant: Meant::Beginnings(begins.collect(), text.len()),
+        is_open: !open.is_empty(),
     }
 }
 
@@ -196,7 +223,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_no_path_closes_the_one_that_was_meant() {
+    fn what_is_no_path_means_another() {
         for (path, expected) in [
             ("secret", Some("/secret")),
             ("/secret?x=1", Some("/secret")),
@@ -206,11 +233,11 @@ mod tests {
             ("/a\u{1}", None),
         ] {
             let error = path.parse::<NormalPath>().unwrap_err();
-            let expected: Vec<_> = expected
-                .map(|path| PathMatch::Prefix(path.parse().unwrap()))
-                .into_iter()
-                .collect();
-            assert_eq!(no_path(path, error).closed, expected, "{path:?}");
+            for make in [PathMatch::Prefix, PathMatch::Exact] {
+                let expected = expected.map(|path| make(path.parse().unwrap()));
+                let meant = no_path(path, error, make).meant;
+                assert_eq!(meant, Meant::Path(expected), "{path:?}");
+            }
         }
     }
 }

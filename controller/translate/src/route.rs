@@ -11,7 +11,7 @@ use crate::annotations::Settings;
 use crate::backend::{retry, timeouts};
 use crate::code::Code;
 use crate::diagnostic::Diagnostic;
-use crate::ingress::{Claims, PathClaim, PathType};
+use crate::ingress::{Claims, PathClaim};
 use crate::options::Profile;
 use crate::path::rewrites;
 use crate::snapshot::Snapshot;
@@ -46,7 +46,7 @@ pub(crate) fn redirect(status: u16, to: Location) -> Action {
     Action::Redirect(Redirect { status, to })
 }
 
-fn unavailable(reason: impl Into<Box<str>>) -> Action {
+pub(crate) fn unavailable(reason: impl Into<Box<str>>) -> Action {
     Action::Unavailable {
         reason: reason.into(),
     }
@@ -70,9 +70,6 @@ impl Routes<'_> {
         let settings = &self.claims.settings;
         if let Some(reason) = &self.claims.closed {
             return unavailable(reason.clone());
-        }
-        if claim.path_type == PathType::Unknown {
-            return unavailable("the path's pathType is none that there is");
         }
         if let Some(action) = moved(settings) {
             return action;

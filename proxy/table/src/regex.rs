@@ -64,14 +64,6 @@ const CACHE_LIMIT: usize = 1 << 20;
 const NEST_LIMIT: u32 = 64;
 
 impl PathRegex {
-    /// The expression that takes what begins with this text.
-    pub fn beginning(text: &str, ignore_case: bool) -> Self {
-        Self {
-            pattern: regex::escape(text).into(),
-            ignore_case,
-        }
-    }
-
     /// Whether it can be compiled, which is found out at a small part of the cost.
     ///
     /// # Errors
@@ -282,11 +274,5 @@ mod tests {
                 "{pattern}"
             );
         }
-    }
-
-    #[test]
-    fn a_beginning_is_taken_as_it_is_written() {
-        let compiled = PathRegex::beginning("/a.b", true).compile().unwrap();
-        assert!(compiled.is_match(b"/A.Bcd") && !compiled.is_match(b"/axb"));
     }
 }
