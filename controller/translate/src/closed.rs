@@ -1,6 +1,6 @@
-//! What is closed in place of a path that cannot be read.
+//! What is closed in place of a path, or of a whole Ingress, that cannot be read.
 //!
-//! It answers 503 to what the path is likely to mean, and keeps that from younger Ingresses. Older
+//! It answers 503 to what is likely to be meant, and keeps that from younger Ingresses. Older
 //! paths that mean the same, and those of its own Ingress that can be read, stand all the same.
 
 use portreeve_table::{NormalPath, PathMatch, Route, shorten};
@@ -22,6 +22,24 @@ enum Effect {
     Closed(String),
     /// This, in words.
     Other(String),
+}
+
+impl Claims {
+    /// The same for an object that cannot be used, of which only this is said: everything that it
+    /// is known to claim answers 503.
+    pub(crate) fn refused(self) -> Self {
+        Self {
+            closed: Some("its Ingress cannot be read; see its diagnostics".into()),
+            wants_certificates: false,
+            diagnostics: Vec::new(),
+            ..self
+        }
+    }
+
+    /// Whether it restricts who may send requests, so that what cannot be told of it is closed.
+    pub(crate) fn is_restricted(&self) -> bool {
+        self.closed.is_some() || self.settings.allow.is_some() || self.settings.deny.is_some()
+    }
 }
 
 impl<'a> HostRoutes<'a, '_> {
@@ -90,11 +108,12 @@ impl<'a> HostRoutes<'a, '_> {
             PathMatch::Exact(_) => Effect::Other(format!("{shown} answers 503")),
             _ => Effect::Closed(shown),
         };
-        let reason = match why {
-            Why::Type => "the path's pathType is none that there is".into(),
-            _ => {
+        let reason = match (&claims.closed, why) {
+            (Some(reason), _) => reason.clone(),
+            (None, Why::Type) => "the path's pathType is none that there is".into(),
+            (None, _) => {
                 let rule = shorten(&claim.path);
-                format!("the path {rule:?} cannot be read as its Ingress asks")
+                format!("the path {rule:?} cannot be read as its Ingress asks").into()
             }
         };
         let route = route::answer(claims, &claim.path, path, route::unavailable(reason));

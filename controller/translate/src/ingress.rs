@@ -175,11 +175,6 @@ impl Claims {
         format!("metadata.annotations[{key}]")
     }
 
-    /// Whether it restricts who may send requests, so that what cannot be told of it is closed.
-    pub(crate) fn is_restricted(&self) -> bool {
-        self.closed.is_some() || self.settings.allow.is_some() || self.settings.deny.is_some()
-    }
-
     /// The hosts of its rules, each as often as it stands there.
     pub(crate) fn hosts(&self) -> impl Iterator<Item = &HostPattern> {
         self.rules.iter().map(|rule| &rule.host)

@@ -97,9 +97,14 @@ fn claims(snapshot: &Snapshot, options: &Options) -> Vec<Claims> {
         let profile = class::profile(ingress, snapshot, options)?;
         Some(ingress::claims(key, ingress, profile))
     });
+    let refused = snapshot.refused().filter_map(|(key, ingress)| {
+        let profile = class::profile(ingress, snapshot, options)?;
+        Some(ingress::claims(key, ingress, profile).refused())
+    });
     // There may be very many: a vector that grows would need twice their room for a moment.
     let mut claims = Vec::with_capacity(snapshot.ingresses().count());
     claims.extend(ours);
+    claims.extend(refused);
     claims
 }
 

@@ -7,6 +7,7 @@
 mod decode;
 mod documents;
 mod fields;
+mod refused;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -69,16 +70,21 @@ pub fn parse(
 }
 
 /// Adds to what was read of a file the `last` good values of the objects that were refused, by
-/// what was found: without them, what such an object restricts would be open.
+/// what was found: without them, what such an object restricts would be open, or closed at best.
 pub fn keep_refused(objects: &mut Vec<Object>, found: &[Diagnostic], last: &[Object]) {
     let refused = found
         .iter()
         .filter(|found| matches!(found.code, Code::ObjectInvalid | Code::ApiVersionUnknown));
     let refused: BTreeSet<_> = refused.filter_map(|found| found.object.as_ref()).collect();
-    let kept = last
-        .iter()
-        .filter(|last| !refused.is_empty() && refused.contains(&last.reference()));
-    objects.extend(kept.cloned());
+    if refused.is_empty() {
+        return;
+    }
+    let good = last.iter().filter(|last| !last.is_refused());
+    let kept = good.filter(|last| refused.contains(&last.reference()));
+    let kept: Vec<_> = kept.cloned().collect();
+    let names: BTreeSet<_> = kept.iter().map(Object::reference).collect();
+    objects.retain(|object| !(object.is_refused() && names.contains(&object.reference())));
+    objects.extend(kept);
 }
 
 /// What is said of a file whose objects cannot be known now.
@@ -149,7 +155,7 @@ impl<'a> Reader<'a> {
         if decode::is_foreign(kind, &fields) {
             return;
         }
-        let (content, findings) = decode::object(kind, &reference, Value::Object(fields));
+        let (content, findings) = decode::object(kind, &reference, &Value::Object(fields));
         let source = &self.source;
         self.diagnostics
             .extend(findings.into_iter().map(|found| Diagnostic {

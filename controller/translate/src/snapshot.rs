@@ -31,6 +31,8 @@ pub struct Object {
 pub enum Content {
     /// Routes.
     Ingress(Arc<Ingress>),
+    /// What can be told of an Ingress that cannot be used; its paths answer 503.
+    Refused(Arc<Ingress>),
     /// Whose Ingresses are ours.
     IngressClass(Arc<IngressClass>),
     /// Ports.
@@ -42,10 +44,17 @@ pub enum Content {
 }
 
 impl Object {
+    /// Whether it only stands for one that cannot be used.
+    pub(crate) fn is_refused(&self) -> bool {
+        matches!(self.content, Content::Refused(_))
+    }
+
     /// Its kind and name.
     pub fn reference(&self) -> ObjectRef {
         match &self.content {
-            Content::Ingress(o) => ObjectKey::of(&o.metadata).reference(Kind::Ingress),
+            Content::Ingress(o) | Content::Refused(o) => {
+                ObjectKey::of(&o.metadata).reference(Kind::Ingress)
+            }
             Content::IngressClass(o) => ObjectRef {
                 kind: Kind::IngressClass,
                 namespace: "".into(),
@@ -82,6 +91,8 @@ impl From<Secret> for Object {
 #[derive(Clone, Debug, Default)]
 pub struct Snapshot {
     ingresses: BTreeMap<ObjectKey, Arc<Ingress>>,
+    /// Those that cannot be used. One of the same name that can be goes before.
+    refused: BTreeMap<ObjectKey, Arc<Ingress>>,
     classes: BTreeMap<Box<str>, Arc<IngressClass>>,
     services: BTreeMap<ObjectKey, Arc<Service>>,
     /// By the key of their Service, then by their own name.
@@ -126,6 +137,14 @@ impl Snapshot {
         let key = ObjectKey::new(&reference.namespace, &reference.name);
         let taken = match object.content {
             Content::Ingress(new) => add(&mut self.ingresses, key, new),
+            Content::Refused(new) => {
+                // What is wrong with it was said where it was read.
+                let _ = add(&mut self.refused, key, new);
+                if let Some(source) = object.source {
+                    self.sources.entry(reference).or_insert(source);
+                }
+                return None;
+            }
             Content::IngressClass(new) => add(&mut self.classes, reference.name.clone(), new),
             Content::Service(new) => add(&mut self.services, key, new),
             Content::Secret(new) => add(&mut self.secrets, key, new),
@@ -152,6 +171,14 @@ impl Snapshot {
     pub(crate) fn ingresses(&self) -> impl Iterator<Item = (&ObjectKey, &Ingress)> {
         self.ingresses
             .iter()
+            .map(|(key, ingress)| (key, &**ingress))
+    }
+
+    /// What can be told of the Ingresses that cannot be used.
+    pub(crate) fn refused(&self) -> impl Iterator<Item = (&ObjectKey, &Ingress)> {
+        let refused = self.refused.iter();
+        refused
+            .filter(|(key, _)| !self.ingresses.contains_key(key))
             .map(|(key, ingress)| (key, &**ingress))
     }
 

@@ -9,8 +9,11 @@ use portreeve_translate::{Code, Content, Diagnostic, Object, Snapshot};
 
 const INGRESS: &str = "apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata: {name: web, namespace: shop}\nspec: {defaultBackend: {service: {name: web, port: {number: 80}}}}\n";
 
+/// What is read of a text, but for what stands for an Ingress that cannot be used.
 fn parse(text: &str) -> (Vec<Object>, Vec<Diagnostic>) {
-    manifest::parse("a.yaml", text, &Limits::default()).unwrap()
+    let (mut objects, found) = manifest::parse("a.yaml", text, &Limits::default()).unwrap();
+    objects.retain(|object| !matches!(object.content, Content::Refused(_)));
+    (objects, found)
 }
 
 fn names(objects: &[Object]) -> Vec<String> {
@@ -202,6 +205,25 @@ fn a_refused_object_keeps_its_last_good_value_and_no_other_does() {
 }
 
 #[test]
+fn what_stands_for_a_refused_ingress_gives_way_to_any_that_can_be_used() {
+    let read = |file, text: &str| manifest::parse(file, text, &Limits::default()).unwrap();
+    let bad = INGRESS.replace("number: 80", "number: x");
+    let is_stand_in = |object: &Object| matches!(object.content, Content::Refused(_));
+    let (mut again, found) = read("a.yaml", &bad);
+    assert!(is_stand_in(&again[0]));
+    manifest::keep_refused(&mut again, &found, &read("a.yaml", &bad).0);
+    assert_eq!(again.len(), 1, "one of before does not come to it");
+    manifest::keep_refused(&mut again, &found, &read("a.yaml", INGRESS).0);
+    assert!(again.len() == 1 && !is_stand_in(&again[0]));
+    let elsewhere = [read("a.yaml", &bad).0, read("b.yaml", INGRESS).0].concat();
+    let (snapshot, found) = Snapshot::from_objects(elsewhere);
+    assert_eq!(found, []);
+    let options = portreeve_translate::Options::standalone();
+    let found = portreeve_translate::translate(&snapshot, &options).diagnostics;
+    assert!(found[0].to_string().starts_with("b.yaml: "), "{}", found[0]);
+}
+
+#[test]
 fn a_large_text_is_read_all_the_same() {
     let text = vec![INGRESS; 20_000].join("---\n");
     assert_eq!(parse(&text).0.len(), 20_000);
@@ -344,8 +366,8 @@ fn annotations_are_texts() {
     assert_eq!(
         shown,
         [
-            "a.yaml: shop/web  metadata.annotations[portreeve.dev/proxy-read-timeout]  ObjectInvalid\n  60 is not a text, so this object is refused; what it said before still holds, if it was ever right.\n  Write: \"60\", in quotes",
-            "a.yaml: shop/web  metadata.annotations[portreeve.dev/use-regex]  ObjectInvalid\n  true is not a text, so this object is refused; what it said before still holds, if it was ever right.\n  Write: \"true\", in quotes",
+            "a.yaml: shop/web  metadata.annotations[portreeve.dev/proxy-read-timeout]  ObjectInvalid\n  60 is not a text, so this object is refused; what it said before still holds; if it was never right, its paths answer 503.\n  Write: \"60\", in quotes",
+            "a.yaml: shop/web  metadata.annotations[portreeve.dev/use-regex]  ObjectInvalid\n  true is not a text, so this object is refused; what it said before still holds; if it was never right, its paths answer 503.\n  Write: \"true\", in quotes",
         ]
     );
 }

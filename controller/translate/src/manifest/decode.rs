@@ -12,7 +12,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use super::{fields, text};
+use super::{fields, refused, text};
 use crate::code::Code;
 use crate::diagnostic::Diagnostic;
 use crate::object::{Kind, ObjectKey, ObjectRef};
@@ -23,7 +23,14 @@ use crate::snapshot::{Content, SERVICE_NAME};
 const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 
 /// What becomes of an object that is refused.
-const KEPT: &str = "what it said before still holds, if it was ever right";
+fn kept(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Ingress => {
+            "what it said before still holds; if it was never right, its paths answer 503"
+        }
+        _ => "what it said before still holds, if it was ever right",
+    }
+}
 
 /// The groups in which a kind of ours has had other versions.
 const OUR_GROUPS: [&str; 3] = ["networking.k8s.io", "extensions", "discovery.k8s.io"];
@@ -47,28 +54,36 @@ pub(super) fn is_foreign(kind: Kind, object: &Map<String, Value>) -> bool {
     version != kind.api_version() && group.is_some_and(|group| !OUR_GROUPS.contains(&group))
 }
 
-/// The object, unless it cannot be used, and what was found on the way.
+/// The object, unless it cannot be used, and what was found on the way. In place of an Ingress that
+/// cannot be used stands one that closes its paths.
 pub(super) fn object(
     kind: Kind,
     object: &ObjectRef,
-    value: Value,
+    value: &Value,
 ) -> (Option<Content>, Vec<Diagnostic>) {
-    let findings = wrong_version(kind, object, &value)
+    let (content, findings) = usable(kind, object, value);
+    let is_refused = content.is_none() && kind == Kind::Ingress;
+    let stand_in = || Content::Refused(Arc::new(refused::stand_in(object, value)));
+    (content.or_else(|| is_refused.then(stand_in)), findings)
+}
+
+fn usable(kind: Kind, object: &ObjectRef, value: &Value) -> (Option<Content>, Vec<Diagnostic>) {
+    let findings = wrong_version(kind, object, value)
         .map(|found| vec![found])
-        .unwrap_or_else(|| not_text(object, &value));
+        .unwrap_or_else(|| not_text(object, value));
     if !findings.is_empty() {
         return (None, findings);
     }
     match kind {
-        Kind::Ingress => typed(object, &value, |o: Ingress| Content::Ingress(Arc::new(o))),
-        Kind::IngressClass => typed(object, &value, |o: IngressClass| {
+        Kind::Ingress => typed(object, value, |o: Ingress| Content::Ingress(Arc::new(o))),
+        Kind::IngressClass => typed(object, value, |o: IngressClass| {
             Content::IngressClass(Arc::new(o))
         }),
-        Kind::Service => typed(object, &value, |o: Service| Content::Service(Arc::new(o))),
-        Kind::EndpointSlice => typed(object, &value, |o: EndpointSlice| {
+        Kind::Service => typed(object, value, |o: Service| Content::Service(Arc::new(o))),
+        Kind::EndpointSlice => typed(object, value, |o: EndpointSlice| {
             Content::EndpointSlice(Arc::new(o))
         }),
-        Kind::Secret => typed(object, &value, |o: Secret| {
+        Kind::Secret => typed(object, value, |o: Secret| {
             Content::Secret(SecretObject::new(Arc::new(with_string_data(o))))
         }),
     }
@@ -81,9 +96,13 @@ fn wrong_version(kind: Kind, object: &ObjectRef, value: &Value) -> Option<Diagno
         Some(version) if version == ours => return None,
         Some(version) => {
             let version = shorten(version);
-            format!("{version:?} is not served, so this object is refused; {KEPT}.")
+            let kept = kept(kind);
+            format!("{version:?} is not served, so this object is refused; {kept}.")
         }
-        None => format!("It has no apiVersion, so this object is refused; {KEPT}."),
+        None => format!(
+            "It has no apiVersion, so this object is refused; {}.",
+            kept(object.kind)
+        ),
     };
     let moved = match (kind, version) {
         (Kind::Ingress, Some("extensions/v1beta1" | "networking.k8s.io/v1beta1")) => {
@@ -111,7 +130,10 @@ fn not_text(object: &ObjectRef, value: &Value) -> Vec<Diagnostic> {
             _ => None,
         };
         let what = quoted.as_deref().unwrap_or(type_name(value));
-        let message = format!("{what} is not a text, so this object is refused; {KEPT}.");
+        let message = format!(
+            "{what} is not a text, so this object is refused; {}.",
+            kept(object.kind)
+        );
         let hint = quoted.map_or("a text, in quotes".into(), |q| format!("{q:?}, in quotes"));
         Diagnostic::new(Code::ObjectInvalid, object.clone(), message)
             .field(format!("metadata.{map}[{}]", shorten(key)))
@@ -160,7 +182,11 @@ fn typed<T: DeserializeOwned + Serialize + Metadata<Ty = ObjectMeta>>(
                 }
                 _ => error,
             };
-            let message = format!("It cannot be used: {}; {KEPT}.", shorten(&error));
+            let message = format!(
+                "It cannot be used: {}; {}.",
+                shorten(&error),
+                kept(object.kind)
+            );
             let found = Diagnostic::new(Code::ObjectInvalid, object.clone(), message).field(field);
             (None, vec![found])
         }
