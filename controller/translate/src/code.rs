@@ -153,7 +153,7 @@ pub const CODES: &[CodeEntry] = &[
     ),
     error(
         Code::ApiVersionUnknown,
-        "The object has a kind that is served, but in an API version that is not; the object keeps its last good value. When it has none, it is not used, but the hosts and paths of an Ingress answer 503.",
+        "The object has a kind that is served, but in an API version that is not; the object keeps its last good value; when it has none, it is not used, but the hosts and paths of an Ingress answer 503.",
         "Write the API version that the message names; fields may have moved as well.",
     ),
     error(
@@ -223,7 +223,7 @@ pub const CODES: &[CodeEntry] = &[
     ),
     error(
         Code::ObjectInvalid,
-        "A value in an object is not of the type that its field has, or the object has no name; the object keeps its last good value. When it has none, it is not used, but the hosts and paths of an Ingress answer 503.",
+        "A value in an object is not of the type that its field has, or the object has no name; the object keeps its last good value; when it has none, it is not used, but the hosts and paths of an Ingress answer 503.",
         "Write a value of the type that the message names.",
     ),
     error(
