@@ -1,7 +1,7 @@
 //! Annotations that keep a client with its endpoint by a cookie.
 
 use super::table::{Annotation, Consequence, Effect, Group, OnError, Refusal, UNSET, put};
-use super::value;
+use super::{cookie, value};
 
 pub(super) const GROUP: Group = Group {
     title: "Session affinity",
@@ -14,7 +14,7 @@ pub(super) const GROUP: Group = Group {
             effect: Effect::Set {
                 on_error: OnError::Ignore,
                 set: |v, s| {
-                    s.affinity.by_cookie = value::affinity(v)?;
+                    s.affinity.by_cookie = cookie::affinity(v)?;
                     Ok(())
                 },
             },
@@ -42,7 +42,7 @@ pub(super) const GROUP: Group = Group {
             doc: "Whether some sessions move when endpoints are added (`balanced`) or none while its endpoint lives (`persistent`).",
             effect: Effect::Set {
                 on_error: OnError::Ignore,
-                set: |v, s| put(&mut s.affinity.mode, value::affinity_mode(v)),
+                set: |v, s| put(&mut s.affinity.mode, cookie::affinity_mode(v)),
             },
             ..UNSET
         },
@@ -82,7 +82,7 @@ pub(super) const GROUP: Group = Group {
             doc: "The domain of the cookie.",
             effect: Effect::Set {
                 on_error: OnError::Ignore,
-                set: |v, s| put(&mut s.affinity.domain, value::cookie_domain(v)),
+                set: |v, s| put(&mut s.affinity.domain, cookie::domain(v)),
             },
             ..UNSET
         },
@@ -116,7 +116,7 @@ pub(super) const GROUP: Group = Group {
             doc: "The name of the cookie.",
             effect: Effect::Set {
                 on_error: OnError::Ignore,
-                set: |v, s| put(&mut s.affinity.name, value::cookie_name(v)),
+                set: |v, s| put(&mut s.affinity.name, cookie::name(v)),
             },
             ..UNSET
         },
@@ -127,7 +127,7 @@ pub(super) const GROUP: Group = Group {
             doc: "The path of the cookie. It must be set where paths are regular expressions; otherwise it is the rule's path.",
             effect: Effect::Set {
                 on_error: OnError::Ignore,
-                set: |v, s| put(&mut s.affinity.path, value::cookie_path(v)),
+                set: |v, s| put(&mut s.affinity.path, cookie::path(v)),
             },
             ..UNSET
         },
@@ -138,7 +138,7 @@ pub(super) const GROUP: Group = Group {
             doc: "The cookie's `SameSite`.",
             effect: Effect::Set {
                 on_error: OnError::Ignore,
-                set: |v, s| put(&mut s.affinity.same_site, value::same_site(v)),
+                set: |v, s| put(&mut s.affinity.same_site, cookie::same_site(v)),
             },
             ..UNSET
         },

@@ -7,6 +7,7 @@ mod access;
 mod affinity;
 mod auth;
 mod backend;
+mod cookie;
 mod docs;
 mod observe;
 mod routing;
