@@ -258,7 +258,7 @@ pub const CODES: &[CodeEntry] = &[
     ),
     error(
         Code::RegexInvalid,
-        "A regular expression cannot be used, or those of the Ingress come to too much together; what begins as its alternatives do, up to their first special characters, answers 503, and no younger Ingress has a path there unless it is longer or Exact. One that begins with a special character is not served, and closes the same for the whole host when its Ingress restricts clients.",
+        "A regular expression cannot be used, or those of the Ingress come to too much together; what begins as its alternatives do, up to their first special characters, answers 503, and no younger Ingress has a path there unless it is longer or Exact; one that begins with a special character is not served, and closes the same for the whole host when its Ingress restricts clients.",
         "Correct the expression as the message says; look-around and back-references are not offered.",
     ),
     warning(
