@@ -3,17 +3,18 @@
 //! A worker fills a buffer and hands it over; when the reader is slow, lines are dropped and
 //! counted, and no request ever waits.
 
+mod json;
+mod nginx;
+
 use std::io::Write;
 use std::net::SocketAddr;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use http::header::{HOST, REFERER, USER_AGENT};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, Version};
-use jiff::{Timestamp, tz::TimeZone};
-use serde::Serialize;
 
 use crate::metrics::RouteLabels;
 
@@ -148,8 +149,8 @@ impl AccessLog {
         let mut buffer = self.buffer.lock().unwrap_or_else(PoisonError::into_inner);
         match self.format {
             Format::Off => {}
-            Format::Nginx => nginx(&mut buffer, line, outcome),
-            Format::Json => json(&mut buffer, line, outcome),
+            Format::Nginx => nginx::write(&mut buffer, line, outcome),
+            Format::Json => json::write(&mut buffer, line, outcome),
         }
         if buffer.len() < FULL {
             0
@@ -178,127 +179,10 @@ impl AccessLog {
     }
 }
 
-/// ingress-nginx's `upstreaminfo`.
-fn nginx(out: &mut Vec<u8>, line: &Line, seen: &Outcome<'_>) {
-    let text =
-        |value: &Option<HeaderValue>| value.as_ref().map_or("-".into(), |v| escape(v.as_bytes()));
-    let or_dash = |value: Option<String>| value.unwrap_or_else(|| "-".into());
-    let upstream_name = seen.route.filter(|route| !route.service.is_empty());
-    let upstream_name = upstream_name.map(|r| format!("{}-{}-{}", r.namespace, r.service, r.port));
-    let time = Timestamp::try_from(SystemTime::now())
-        .unwrap_or_default()
-        .to_zoned(TimeZone::UTC);
-    let _ = writeln!(
-        out,
-        "{} - - [{}] \"{} {} {:?}\" {} {} \"{}\" \"{}\" {} {:.3} [{}] [] {} {} {} {} {}",
-        seen.remote.ip(),
-        time.strftime("%d/%b/%Y:%H:%M:%S %z"),
-        line.method,
-        escape(target(&line.uri).as_bytes()),
-        line.version,
-        seen.status,
-        seen.bytes_sent,
-        text(&line.referer),
-        text(&line.user_agent),
-        seen.request_length,
-        seen.request_seconds,
-        upstream_name.unwrap_or_default(),
-        or_dash(seen.upstream.map(|address| address.to_string())),
-        or_dash(seen.upstream.map(|_| seen.bytes_sent.to_string())),
-        or_dash(seen.upstream_seconds.map(|seconds| format!("{seconds:.3}"))),
-        or_dash(seen.upstream_status.map(|status| status.to_string())),
-        seen.request_id,
-    );
-}
-
-fn target(uri: &Uri) -> &str {
-    uri.path_and_query().map_or("/", |target| target.as_str())
-}
-
-/// nginx's own escaping: what could end the field or the line becomes `\xXX`.
-fn escape(bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(bytes.len());
-    for byte in bytes {
-        match byte {
-            b'"' | b'\\' | 0..=0x1f | 0x7f.. => text.push_str(&format!("\\x{byte:02X}")),
-            _ => text.push(char::from(*byte)),
-        }
-    }
-    text
-}
-
-/// The keys that ingress-nginx documents, and the Ingress, the upstream and the reason.
-#[derive(Serialize)]
-struct JsonLine<'a> {
-    time: String,
-    remote_addr: String,
-    x_forwarded_for: Option<String>,
-    request_id: &'a str,
-    bytes_sent: u64,
-    request_time: f64,
-    status: u16,
-    vhost: Option<String>,
-    request_proto: String,
-    path: &'a str,
-    request_query: Option<&'a str>,
-    request_length: u64,
-    method: &'a str,
-    http_referrer: Option<String>,
-    http_user_agent: Option<String>,
-    namespace: Option<&'a str>,
-    ingress_name: Option<&'a str>,
-    service_name: Option<&'a str>,
-    service_port: Option<u16>,
-    upstream_addr: Option<String>,
-    upstream_status: Option<u16>,
-    upstream_response_time: Option<f64>,
-    reason: Option<&'a str>,
-    why: Option<&'a str>,
-}
-
-fn json(out: &mut Vec<u8>, line: &Line, seen: &Outcome<'_>) {
-    let text = |value: &Option<HeaderValue>| {
-        value
-            .as_ref()
-            .map(|v| String::from_utf8_lossy(v.as_bytes()).into_owned())
-    };
-    let line = JsonLine {
-        time: Timestamp::try_from(SystemTime::now())
-            .unwrap_or_default()
-            .to_string(),
-        remote_addr: seen.remote.ip().to_string(),
-        x_forwarded_for: text(&line.forwarded_for),
-        request_id: seen.request_id,
-        bytes_sent: seen.bytes_sent,
-        request_time: seen.request_seconds,
-        status: seen.status,
-        vhost: text(&line.host).or_else(|| line.uri.host().map(str::to_string)),
-        request_proto: format!("{:?}", line.version),
-        path: line.uri.path(),
-        request_query: line.uri.query(),
-        request_length: seen.request_length,
-        method: line.method.as_str(),
-        http_referrer: text(&line.referer),
-        http_user_agent: text(&line.user_agent),
-        namespace: seen.route.map(|route| &*route.namespace),
-        ingress_name: seen.route.map(|route| &*route.ingress),
-        service_name: seen.route.map(|route| &*route.service),
-        service_port: seen.route.map(|route| route.port),
-        upstream_addr: seen.upstream.map(|address| address.to_string()),
-        upstream_status: seen.upstream_status,
-        upstream_response_time: seen.upstream_seconds,
-        reason: seen.reason,
-        why: seen.why,
-    };
-    if serde_json::to_writer(&mut *out, &line).is_ok() {
-        out.push(b'\n');
-    }
-}
-
 /// The value of `X-Request-ID`, as text for the log.
 pub(crate) fn request_id(headers: &HeaderMap) -> String {
     let id = headers.get("x-request-id");
-    id.map_or_else(String::new, |id| escape(id.as_bytes()))
+    id.map_or_else(String::new, |id| nginx::escape(id.as_bytes()))
 }
 
 #[cfg(test)]
@@ -306,14 +190,14 @@ mod tests {
     use super::*;
     use http::Request;
 
-    fn line(agent: &[u8]) -> Box<Line> {
+    pub(super) fn line(agent: &[u8]) -> Box<Line> {
         let request = Request::get("/a?b=1")
             .header("host", "shop.example")
             .header("user-agent", HeaderValue::from_bytes(agent).unwrap());
         Line::of(&request.body(()).unwrap().into_parts().0)
     }
 
-    fn outcome(route: &RouteLabels) -> Outcome<'_> {
+    pub(super) fn outcome(route: &RouteLabels) -> Outcome<'_> {
         Outcome {
             remote: "192.0.2.1:5".parse().unwrap(),
             request_id: "abc",
@@ -330,7 +214,7 @@ mod tests {
         }
     }
 
-    fn labels() -> RouteLabels {
+    pub(super) fn labels() -> RouteLabels {
         RouteLabels {
             namespace: "shop".into(),
             ingress: "web".into(),
@@ -339,34 +223,6 @@ mod tests {
             host: "shop.example".into(),
             path: "/".into(),
         }
-    }
-
-    #[test]
-    fn the_nginx_format_is_ingress_nginxs() {
-        let labels = labels();
-        let mut out = Vec::new();
-        nginx(&mut out, &line(b"curl\"\xff"), &outcome(&labels));
-        let text = String::from_utf8(out).unwrap();
-        let (before, after) = text.split_once('[').unwrap();
-        assert_eq!(before, "192.0.2.1 - - ");
-        let (_, after) = after.split_once("] ").unwrap();
-        assert_eq!(
-            after,
-            "\"GET /a?b=1 HTTP/1.1\" 200 12 \"-\" \"curl\\x22\\xFF\" 3 0.250 [shop-front-80] [] 10.0.0.1:80 12 0.200 200 abc\n"
-        );
-    }
-
-    #[test]
-    fn a_json_line_is_one_object_whatever_the_client_sends() {
-        let labels = labels();
-        let mut out = Vec::new();
-        json(&mut out, &line(b"a\"\t\xff"), &outcome(&labels));
-        let text = String::from_utf8(out).unwrap();
-        assert_eq!(text.matches('\n').count(), 1);
-        let value: serde_json::Value = serde_json::from_str(&text).unwrap();
-        assert_eq!(value["path"], "/a");
-        assert_eq!(value["ingress_name"], "web");
-        assert_eq!(value["request_query"], "b=1");
     }
 
     /// Takes lines for ever.
