@@ -4,11 +4,11 @@
 //! It is the only place where the limits on a client's time are kept.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 use crate::options::Options;
-use crate::timer::{Clock, Timer};
+use crate::timer::{Clock, TICK, Timer};
 
 /// How long a client may take for what; each is for one gap.
 #[derive(Clone, Debug)]
@@ -56,6 +56,8 @@ pub(crate) struct Activity {
     pub(crate) reading: Arc<Timer>,
     /// Armed while a write makes no progress.
     pub(crate) writing: Arc<Timer>,
+    /// When the client's connection last took nothing more, in the clock's milliseconds.
+    full_at: AtomicU64,
     head_started: AtomicU8,
     in_flight: AtomicU32,
     /// Whether bytes of the client may still be coming that nobody will read.
@@ -71,6 +73,7 @@ impl Activity {
             patience: patience.clone(),
             reading,
             writing: clock.timer(),
+            full_at: AtomicU64::new(clock.now_millis()),
             head_started: AtomicU8::new(0),
             in_flight: AtomicU32::new(0),
             unread: AtomicBool::new(false),
@@ -111,6 +114,26 @@ impl Activity {
         if self.in_flight.fetch_sub(1, Ordering::Relaxed) == 1 {
             self.reading.arm(self.patience.idle);
         }
+    }
+
+    /// A write made no progress: however often one is tried, time runs from the first that the
+    /// client did not take.
+    pub(crate) fn write_stalls(&self) {
+        self.writing.arm_once(self.patience.write);
+        self.full_at
+            .store(self.writing.now_millis(), Ordering::Relaxed);
+    }
+
+    /// When that happened last.
+    pub(crate) fn full_at(&self) -> u64 {
+        self.full_at.load(Ordering::Relaxed)
+    }
+
+    /// When a client has had its time to take what it was given at `since`; both in the clock's
+    /// milliseconds, which may be a tick late.
+    pub(crate) fn write_deadline(&self, since: u64) -> u64 {
+        let patience = self.patience.write.saturating_add(TICK);
+        since.saturating_add(patience.as_millis() as u64)
     }
 
     /// A head did not come to its end in time.

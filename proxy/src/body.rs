@@ -97,11 +97,10 @@ impl Body {
 
     /// Keeps `record` open, and `upstream` leased, until the body has ended.
     pub(crate) fn carry(&mut self, record: Box<Record>, upstream: Option<Streaming>) {
-        let stall = Stall::current().filter(|_| upstream.is_some());
         self.exchange = Some(Box::new(Exchange {
             record,
             upstream,
-            stall,
+            stall: Stall::current(),
         }));
         self.settle();
     }
@@ -154,20 +153,23 @@ impl Body {
         }
     }
 
-    /// Watches how long the client takes for a frame that it is about to get.
-    fn hand_on(&self) {
-        let Some(exchange) = &self.exchange else {
-            return;
+    /// Counts a frame that the client is about to get, and watches how long it takes for it.
+    fn hand_on(&mut self, frame: Frame<Bytes>) -> Frame<Bytes> {
+        let Some(exchange) = &mut self.exchange else {
+            return frame;
         };
-        if let (Some(stall), Some(upstream)) = (&exchange.stall, &exchange.upstream) {
-            stall.begin(&upstream.timer, exchange.record.patience().write);
+        let length = frame.data_ref().map_or(0, Bytes::len);
+        exchange.record.sent(length);
+        match &exchange.stall {
+            Some(stall) => frame.map_data(|bytes| stall.hand_on(bytes)),
+            None => frame,
         }
     }
 
     /// The client took what it was given.
     fn taken(&self) {
         let stall = self.exchange.as_ref().and_then(|e| e.stall.as_ref());
-        stall.inspect(|stall| stall.end());
+        stall.inspect(|stall| stall.taken());
     }
 }
 
@@ -199,18 +201,16 @@ impl HttpBody for Body {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        self.taken();
         if let Source::Full(bytes) = &mut self.source {
             let bytes = std::mem::take(bytes);
             if bytes.is_empty() {
                 return Poll::Ready(None);
             }
-            if let Some(exchange) = &mut self.exchange {
-                exchange.record.sent(bytes.len());
-            }
             self.settle();
-            return Poll::Ready(Some(Ok(Frame::data(bytes))));
+            let frame = self.hand_on(Frame::data(bytes));
+            return Poll::Ready(Some(Ok(frame)));
         }
-        self.taken();
         loop {
             let frame = ready!(self.poll_incoming(cx))
                 .transpose()?
@@ -223,18 +223,12 @@ impl HttpBody for Body {
             {
                 continue;
             }
-            if let (Some(exchange), Some(data)) =
-                (&mut self.exchange, frame.as_ref().and_then(Frame::data_ref))
-            {
-                exchange.record.sent(data.len());
-            }
             // A body in chunks does not know its end before it comes.
             if frame.as_ref().is_none_or(Frame::is_trailers) {
                 self.complete();
             }
             self.settle();
-            self.hand_on();
-            return Poll::Ready(frame.map(Ok));
+            return Poll::Ready(frame.map(|frame| Ok(self.hand_on(frame))));
         }
     }
 

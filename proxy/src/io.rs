@@ -86,13 +86,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for ClientIo<S> {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> ClientIo<S> {
-    /// Watches for writes that make no progress: however often one is tried, time runs from the
-    /// first that the client did not take.
+    /// Watches for writes that make no progress.
     fn written<T>(&self, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
-        let writing = &self.activity.writing;
         match written {
-            Poll::Pending => writing.arm_once(self.activity.patience().write),
-            Poll::Ready(_) => writing.disarm(),
+            Poll::Pending => self.activity.write_stalls(),
+            Poll::Ready(_) => self.activity.writing.disarm(),
         }
         written
     }

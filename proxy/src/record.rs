@@ -12,7 +12,6 @@ use http::request::Parts;
 use http::{Method, Request};
 
 use crate::accesslog::{self, Line, Outcome};
-use crate::activity::Patience;
 use crate::conn::Conn;
 use crate::error::{Error, Reason};
 use crate::metrics::{Observation, RouteMetrics};
@@ -107,11 +106,6 @@ impl Record {
     /// Bytes of the response's body were handed on.
     pub(crate) fn sent(&mut self, bytes: usize) {
         self.response_bytes += bytes as u64;
-    }
-
-    /// How long its client may take.
-    pub(crate) fn patience(&self) -> &Patience {
-        self.conn.activity.patience()
     }
 
     fn count(&self, status: u16, seconds: f64) {

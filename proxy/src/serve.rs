@@ -201,7 +201,8 @@ where
 {
     let service =
         service_fn(|request| request::handle(Arc::clone(&worker), Arc::clone(&conn), request));
-    let mut builder = http2::Builder::new(Streams);
+    let streams = Streams::new(&worker.clock, &conn.activity);
+    let mut builder = http2::Builder::new(streams.clone());
     builder
         .max_concurrent_streams(MAX_STREAMS)
         .initial_stream_window_size(STREAM_WINDOW)
@@ -224,7 +225,10 @@ where
             let _ = activity.reading.poll_expired(cx);
             connection.as_mut().graceful_shutdown();
         }
-        connection.as_mut().poll(cx).map(drop)
+        if connection.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(());
+        }
+        streams.poll_stalled(cx)
     })
     .await;
 }

@@ -4,17 +4,26 @@
 //! asks the stream's body for nothing more, so nobody notices how long that lasts: the stream's
 //! task is watched here, and dropped when the client took nothing for too long, which resets the
 //! stream and lets go of its endpoint.
+//!
+//! A task ends as soon as h2 has its last frame, which may be long before the client opens its
+//! window for it. What h2 still has of such a stream is a tail: nobody can reset its stream any
+//! more, so the connection ends when its client leaves a tail lying for too long.
 
+use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
-use std::task::Poll;
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
 
+use bytes::Bytes;
 use hyper::rt::Executor;
 
-use crate::timer::Timer;
+use crate::activity::Activity;
+use crate::timer::{Clock, Timer};
+
+/// How many tails are kept before those that were sent are looked for behind the first.
+const MANY: usize = 256;
 
 tokio::task_local! {
     static STALL: Arc<Stall>;
@@ -23,9 +32,29 @@ tokio::task_local! {
 /// Whether a stream's client is the one who is waited for.
 #[derive(Debug, Default)]
 pub(crate) struct Stall {
-    /// The body's own, which it does not need meanwhile; set by the first frame.
-    timer: OnceLock<Arc<Timer>>,
+    /// How many frames were handed on.
+    handed: AtomicU32,
+    /// How many of them h2 still has.
+    unsent: AtomicU32,
     is_waiting: AtomicBool,
+}
+
+/// A frame's bytes until h2 has sent them.
+struct Lent {
+    bytes: Bytes,
+    stall: Arc<Stall>,
+}
+
+impl AsRef<[u8]> for Lent {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        self.stall.unsent.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 impl Stall {
@@ -34,21 +63,110 @@ impl Stall {
         STALL.try_with(Arc::clone).ok()
     }
 
-    /// A frame was handed on, and the client has `patience` to take it.
-    pub(crate) fn begin(&self, timer: &Arc<Timer>, patience: Duration) {
-        self.timer.get_or_init(|| Arc::clone(timer)).arm(patience);
+    /// Hands a frame on, which the client has to take in time.
+    pub(crate) fn hand_on(self: &Arc<Self>, bytes: Bytes) -> Bytes {
+        self.handed.fetch_add(1, Ordering::Relaxed);
+        self.unsent.fetch_add(1, Ordering::Relaxed);
         self.is_waiting.store(true, Ordering::Relaxed);
+        let stall = Arc::clone(self);
+        Bytes::from_owner(Lent { bytes, stall })
     }
 
-    /// The client took it.
-    pub(crate) fn end(&self) {
+    /// h2 took it, because the client takes at least a part of it.
+    pub(crate) fn taken(&self) {
         self.is_waiting.store(false, Ordering::Relaxed);
+    }
+
+    /// Which frame the client is waited for to take, if any.
+    fn awaited(&self) -> Option<u32> {
+        let is_waiting = self.is_waiting.load(Ordering::Relaxed);
+        is_waiting.then(|| self.handed.load(Ordering::Relaxed))
+    }
+
+    fn is_sent(&self) -> bool {
+        self.unsent.load(Ordering::Relaxed) == 0
     }
 }
 
 /// Runs the streams of a connection.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Streams;
+#[derive(Clone, Debug)]
+pub(crate) struct Streams(Arc<Client>);
+
+/// Whose streams they are.
+#[derive(Debug)]
+struct Client {
+    clock: Arc<Clock>,
+    activity: Arc<Activity>,
+    /// Armed for the oldest tail.
+    timer: Arc<Timer>,
+    tails: Mutex<VecDeque<Tail>>,
+}
+
+/// A stream that has ended here and not at its client.
+#[derive(Debug)]
+struct Tail {
+    stall: Arc<Stall>,
+    /// In the clock's milliseconds.
+    until: u64,
+}
+
+impl Streams {
+    pub(crate) fn new(clock: &Arc<Clock>, activity: &Arc<Activity>) -> Self {
+        Self(Arc::new(Client {
+            clock: Arc::clone(clock),
+            activity: Arc::clone(activity),
+            timer: clock.timer(),
+            tails: Mutex::default(),
+        }))
+    }
+
+    /// Ready when the client has left a tail lying for too long.
+    ///
+    /// Asked after h2 has sent what it could: then hardly ever is there a tail to wait for.
+    pub(crate) fn poll_stalled(&self, cx: &mut Context<'_>) -> Poll<()> {
+        let client = &*self.0;
+        let mut tails = client.tails();
+        while let Some(tail) = tails.front_mut() {
+            if tail.stall.is_sent() {
+                tails.pop_front();
+                continue;
+            }
+            let now = client.clock.now_millis();
+            let until = tail.until.max(client.last_excuse());
+            if until <= now {
+                return Poll::Ready(());
+            }
+            client.timer.arm_until(until);
+            return client.timer.poll_expired(cx);
+        }
+        Poll::Pending
+    }
+}
+
+impl Client {
+    fn tails(&self) -> MutexGuard<'_, VecDeque<Tail>> {
+        self.tails.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// When the client has had its time, if it takes nothing from now on.
+    fn deadline(&self) -> u64 {
+        self.activity.write_deadline(self.clock.now_millis())
+    }
+
+    /// The same from when its connection was full: until then it was the network that was slow.
+    fn last_excuse(&self) -> u64 {
+        self.activity.write_deadline(self.activity.full_at())
+    }
+
+    fn leave(&self, stall: Arc<Stall>) {
+        let until = self.deadline();
+        let mut tails = self.tails();
+        if tails.len() >= MANY {
+            tails.retain(|tail| !tail.stall.is_sent());
+        }
+        tails.push_back(Tail { stall, until });
+    }
+}
 
 impl<F> Executor<F> for Streams
 where
@@ -57,21 +175,40 @@ where
 {
     fn execute(&self, stream: F) {
         let stall = Arc::new(Stall::default());
-        tokio::spawn(STALL.scope(Arc::clone(&stall), watch(stream, stall)));
+        let watched = watch(stream, Arc::clone(&stall), Arc::clone(&self.0));
+        tokio::spawn(STALL.scope(stall, watched));
     }
 }
 
-async fn watch(stream: impl Future, stall: Arc<Stall>) {
+async fn watch(stream: impl Future, stall: Arc<Stall>, client: Arc<Client>) {
     let mut stream = pin!(stream);
-    poll_fn(|cx| {
+    // Most streams never wait for their client, and need none.
+    let mut timer = None;
+    let mut watched = None;
+    let has_ended = poll_fn(|cx| {
         if stream.as_mut().poll(cx).is_ready() {
-            return Poll::Ready(());
+            return Poll::Ready(true);
         }
-        let timer = stall.timer.get();
-        match timer.filter(|_| stall.is_waiting.load(Ordering::Relaxed)) {
-            Some(timer) => timer.poll_expired(cx),
-            None => Poll::Pending,
+        let awaited = stall.awaited();
+        if awaited.is_none() {
+            return Poll::Pending;
         }
-    })
-    .await;
+        let timer = timer.get_or_insert_with(|| client.clock.timer());
+        if watched != awaited {
+            watched = awaited;
+            timer.arm_until(client.deadline());
+        }
+        if timer.poll_expired(cx).is_pending() {
+            return Poll::Pending;
+        }
+        let until = client.last_excuse();
+        if until <= client.clock.now_millis() {
+            return Poll::Ready(false);
+        }
+        timer.arm_until(until);
+        timer.poll_expired(cx).map(|()| false)
+    });
+    if has_ended.await && !stall.is_sent() {
+        client.leave(stall);
+    }
 }

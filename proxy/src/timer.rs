@@ -91,8 +91,17 @@ impl Timer {
     pub(crate) fn arm(&self, wait: Duration) {
         // The clock may be up to a tick behind: adding one keeps it from expiring early.
         let wait = wait.saturating_add(TICK).as_millis() as u64;
-        let expires = self.clock.now_millis().saturating_add(wait);
+        self.arm_until(self.clock.now_millis().saturating_add(wait));
+    }
+
+    /// Lets it expire at a time, in the clock's milliseconds.
+    pub(crate) fn arm_until(&self, expires: u64) {
         self.expires.store(expires, Ordering::Relaxed);
+    }
+
+    /// The clock's time.
+    pub(crate) fn now_millis(&self) -> u64 {
+        self.clock.now_millis()
     }
 
     /// Lets it expire after `wait`, unless it was armed before: for what began once and goes on.

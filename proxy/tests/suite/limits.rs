@@ -1,8 +1,9 @@
 //! How long and how much a client may: every state has a limit, and nobody else suffers.
 
 mod sizes;
+mod stalled;
 
-use std::io::{Read, Write};
+use std::io::Read;
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
@@ -10,7 +11,7 @@ use bytes::Bytes;
 use h2::Reason;
 use http::Request;
 
-use crate::harness::frames::{END_STREAM, Frames, GOAWAY, PING, RST_STREAM, WINDOW_UPDATE};
+use crate::harness::frames::{END_STREAM, Frames, GOAWAY, RST_STREAM};
 use crate::harness::{
     Backend, Client, H2Client, Ingress, Proxy, Started, get, on, reply, service, wait_until,
 };
@@ -170,86 +171,6 @@ fn a_body_that_comes_slowly_but_surely_is_served() {
     client.send("POST / HTTP/1.1\r\nhost: a.example\r\ncontent-length: 11\r\n\r\n");
     let said = drip(&mut client, *b"hello world");
     assert!(said.starts_with(b"HTTP/1.1 200 "), "{said:?}");
-}
-
-/// A backend that sends for as long as somebody listens.
-fn endless() -> Backend {
-    Backend::scripted(|stream, record| {
-        if record.read_until(stream, |bytes| bytes.ends_with(b"\r\n\r\n")) {
-            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n");
-            while stream.write_all(&[b'x'; 65536]).is_ok() {}
-            record.note_end();
-        }
-    })
-}
-
-#[test]
-fn a_client_must_take_what_it_asked_for() {
-    let backend = endless();
-    let proxy = serving(backend.address, &[], &[("--client-send-timeout", "1")]);
-    let mut client = Client::connect(proxy.http());
-    client.send(GET);
-    wait_until("an end for HTTP/1", || backend.ended() == 1);
-
-    let mut frames = Frames::connect(proxy.http(), &[(4, 1 << 30)]);
-    frames.send(WINDOW_UPDATE, 0, 0, &(1_u32 << 30).to_be_bytes());
-    let fields = [
-        (":method", "GET"),
-        (":scheme", "http"),
-        (":authority", "a.example"),
-        (":path", "/"),
-    ];
-    frames.headers(1, END_STREAM, &fields);
-    wait_until("an end for HTTP/2", || {
-        // Whatever else it has to say meanwhile.
-        frames.send(PING, 0, 0, &[0; 8]);
-        pause(backend.address);
-        backend.ended() == 2
-    });
-    wait_until("nobody there", || open(&proxy) == 0.0);
-}
-
-#[test]
-fn a_stream_that_nobody_reads_is_reset_and_its_siblings_live() {
-    let (endless, backend) = (endless(), Backend::named("b"));
-    let ingress = Ingress::new("i")
-        .path("a.example", "Prefix", "/", "s")
-        .path("a.example", "Prefix", "/endless", "endless");
-    let proxy = Proxy::new()
-        .manifest(ingress.yaml())
-        .manifest(service("s", &[backend.address]))
-        .manifest(service("endless", &[endless.address]))
-        .arg("--client-send-timeout", "1")
-        .start();
-    let h2 = H2Client::with(
-        proxy.http(),
-        h2::client::Builder::new().initial_connection_window_size(1 << 20),
-    );
-    let get = |path: &str| {
-        Request::get(format!("http://a.example{path}"))
-            .body(())
-            .unwrap()
-    };
-    let (response, _) = h2.begin(get("/endless"), true);
-    let mut stalled = on(response).unwrap().into_body();
-    wait_until("an end", || {
-        // A connection that is busy with others does not prolong it.
-        assert_eq!(h2.get(get("/")).status, 200);
-        endless.ended() == 1
-    });
-    let end = on(async {
-        loop {
-            match stalled.data().await {
-                Some(Ok(_)) => {}
-                end => return end,
-            }
-        }
-    });
-    let reason = end
-        .and_then(|end| end.err())
-        .and_then(|error| error.reason());
-    assert_eq!(reason, Some(Reason::CANCEL));
-    assert_eq!(h2.get(get("/")).status, 200, "the connection lives");
 }
 
 #[test]

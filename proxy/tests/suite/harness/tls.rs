@@ -106,6 +106,11 @@ impl TlsClient {
         self.0.conn.alpn_protocol().map(<[u8]>::to_vec)
     }
 
+    /// Sends bytes.
+    pub fn send(&mut self, bytes: &str) {
+        self.0.write_all(bytes.as_bytes()).unwrap();
+    }
+
     /// One GET with a response that has a Content-Length.
     pub fn get(&mut self, host: &str, path: &str) -> Reply {
         write!(self.0, "GET {path} HTTP/1.1\r\nhost: {host}\r\n\r\n").unwrap();
