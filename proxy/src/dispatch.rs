@@ -275,10 +275,10 @@ impl<'a> Call<'a> {
             forward::ask_for_websocket(&mut parts.headers);
         }
         parts.extensions.clear();
-        record.request_bytes(body.size_hint().lower());
         let timer = || worker.clock.timer();
         let client = &self.conn.activity;
         let (body, progress) = RequestBody::new(body, self.limits.body, timer, client);
+        record.uploads(progress.as_ref());
         Ok((Request::from_parts(parts, body), progress))
     }
 }

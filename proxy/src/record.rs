@@ -15,6 +15,7 @@ use crate::accesslog::{self, Line, Outcome};
 use crate::conn::Conn;
 use crate::error::{Error, Reason};
 use crate::metrics::{Observation, RouteMetrics};
+use crate::upload::Progress;
 use crate::worker::Worker;
 
 /// The status that nginx logs when the client went away before there was one.
@@ -29,7 +30,7 @@ pub(crate) struct Record {
     method: Method,
     line: Option<Box<Line>>,
     request_id: Box<str>,
-    request_bytes: u64,
+    upload: Option<Arc<Progress>>,
     route: Option<Arc<RouteMetrics>>,
     upstream: Option<SocketAddr>,
     upstream_status: Option<u16>,
@@ -54,7 +55,7 @@ impl Record {
             method: parts.method.clone(),
             line: worker.log.as_ref().map(|_| Line::of(parts)),
             request_id: "".into(),
-            request_bytes: 0,
+            upload: None,
             route: None,
             upstream: None,
             upstream_status: None,
@@ -71,9 +72,13 @@ impl Record {
         self.route = Some(Arc::clone(route));
     }
 
-    /// How long its body says it is.
-    pub(crate) fn request_bytes(&mut self, bytes: u64) {
-        self.request_bytes = bytes;
+    /// It has a body, which counts as far as it comes.
+    pub(crate) fn uploads(&mut self, upload: Option<&Arc<Progress>>) {
+        self.upload = upload.cloned();
+    }
+
+    fn request_bytes(&self) -> u64 {
+        self.upload.as_ref().map_or(0, |upload| upload.bytes())
     }
 
     /// The endpoint it was sent to, and under which name.
@@ -118,7 +123,7 @@ impl Record {
                 status,
                 request_seconds: seconds,
                 header_seconds: self.header_seconds,
-                request_bytes: self.request_bytes,
+                request_bytes: self.request_bytes(),
                 response_bytes: self.response_bytes,
             };
             route.observe(self.worker.index, &seen);
@@ -134,7 +139,7 @@ impl Record {
             request_id: &self.request_id,
             status,
             bytes_sent: self.response_bytes,
-            request_length: self.request_bytes,
+            request_length: self.request_bytes(),
             request_seconds: seconds,
             route: self.route.as_ref().map(|route| &route.labels),
             upstream: self.upstream,

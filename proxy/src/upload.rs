@@ -33,6 +33,7 @@ struct Upload {
 pub(crate) struct Progress {
     stage: AtomicU8,
     frames: AtomicU64,
+    bytes: AtomicU64,
     awaits_client: AtomicBool,
 }
 
@@ -51,6 +52,11 @@ impl Progress {
     /// How many frames were handed to the upstream's connection.
     pub(crate) fn frames(&self) -> u64 {
         self.frames.load(Ordering::Relaxed)
+    }
+
+    /// How many bytes those were.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bytes.load(Ordering::Relaxed)
     }
 
     /// Whether the client has not sent what comes next.
@@ -132,6 +138,7 @@ impl Upload {
         };
         self.left = left;
         self.progress.frames.fetch_add(1, Ordering::Relaxed);
+        self.progress.bytes.fetch_add(length, Ordering::Relaxed);
         if self.incoming.is_end_stream() {
             self.end();
         }

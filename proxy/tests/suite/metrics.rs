@@ -77,6 +77,16 @@ fn requests_are_counted_by_what_served_them() {
     ] {
         assert_eq!(proxy.metric(name, &[got]), expected, "{name}");
     }
+    // A body counts as far as it came, whether or not it said its length.
+    let size = "nginx_ingress_controller_request_size_sum";
+    let chunked = "PUT /shop HTTP/1.1\r\nhost: a.example\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n";
+    assert_eq!(ask(&proxy, chunked), 200);
+    let sized = "PATCH /shop HTTP/1.1\r\nhost: a.example\r\ncontent-length: 4\r\n\r\nabcd";
+    assert_eq!(ask(&proxy, sized), 200);
+    for (method, expected) in [("PUT", 3.0), ("PATCH", 4.0), ("POST", 0.0)] {
+        let label = format!("method=\"{method}\"");
+        wait_until(method, || proxy.metric(size, &[&label]) == expected);
+    }
     assert_eq!(
         proxy.metric(
             "portreeve_upstream_endpoints",
