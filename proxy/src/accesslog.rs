@@ -16,6 +16,9 @@ use http::header::{HOST, REFERER, USER_AGENT};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, Version};
 
+#[cfg(test)]
+pub(crate) use json::FIELDS;
+
 use crate::metrics::RouteLabels;
 
 /// How the access log is written.
@@ -77,7 +80,11 @@ pub(crate) struct Outcome<'a> {
     pub(crate) route: Option<&'a RouteLabels>,
     pub(crate) upstream: Option<SocketAddr>,
     pub(crate) upstream_status: Option<u16>,
-    pub(crate) upstream_seconds: Option<f64>,
+    /// From the try's beginning to the head of the endpoint's response.
+    pub(crate) header_seconds: Option<f64>,
+    /// From the try's beginning to the last byte of the endpoint's response.
+    pub(crate) response_seconds: Option<f64>,
+    pub(crate) cut: Option<&'static str>,
     pub(crate) reason: Option<&'static str>,
     pub(crate) why: Option<&'a str>,
 }
@@ -208,7 +215,9 @@ mod tests {
             route: Some(route),
             upstream: Some("10.0.0.1:80".parse().unwrap()),
             upstream_status: Some(200),
-            upstream_seconds: Some(0.2),
+            header_seconds: Some(0.1),
+            response_seconds: Some(0.2),
+            cut: None,
             reason: None,
             why: None,
         }

@@ -12,7 +12,7 @@ use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use hyper::body::Incoming;
 
-use crate::record::Record;
+use crate::record::{Cut, Record};
 use crate::stall::Stall;
 use crate::timer::Timer;
 use crate::trailers;
@@ -113,10 +113,30 @@ impl Body {
     }
 
     fn complete(&mut self) {
-        let upstream = self.exchange.as_mut().and_then(|e| e.upstream.take());
-        if let Some(upstream) = upstream {
+        let Some(exchange) = &mut self.exchange else {
+            return;
+        };
+        exchange.record.ends_whole();
+        if let Some(upstream) = exchange.upstream.take() {
+            exchange.record.received();
             upstream.end();
         }
+    }
+
+    /// Notes whose fault it is that an endpoint's response does not come to its end.
+    fn broken(&mut self) {
+        let Some(exchange) = &mut self.exchange else {
+            return;
+        };
+        // An endpoint is left as soon as its request breaks off.
+        let upload = exchange.upstream.as_ref().and_then(|u| u.upload.as_ref());
+        let is_clients = upload.is_some_and(|upload| upload.failure().is_some());
+        let by = if is_clients {
+            Cut::Client
+        } else {
+            Cut::Upstream
+        };
+        exchange.record.cut(by);
     }
 
     /// Waits for the upstream, but not for ever.
@@ -212,9 +232,9 @@ impl HttpBody for Body {
             return Poll::Ready(Some(Ok(frame)));
         }
         loop {
-            let frame = ready!(self.poll_incoming(cx))
-                .transpose()?
-                .map(trailers::of_response);
+            let frame = ready!(self.poll_incoming(cx)).transpose();
+            let frame = frame.inspect_err(|_| self.broken())?;
+            let frame = frame.map(trailers::of_response);
             // An empty frame says nothing, and peers count them as an attack.
             if frame
                 .as_ref()

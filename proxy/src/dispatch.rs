@@ -126,7 +126,6 @@ impl<'a> Call<'a> {
         .ok_or(Error::NoEndpoint)?;
         loop {
             let endpoint = tries.endpoint().ok_or(Error::NoEndpoint)?;
-            record.sent_to(endpoint.address, request.as_ref());
             let in_flight = endpoint.state.begin();
             let key = PoolKey {
                 address: endpoint.address,
@@ -138,12 +137,13 @@ impl<'a> Call<'a> {
                 reuse: tries.reuse(),
             };
             let started = self.worker.now_micros();
+            record.sent_to(endpoint.address, started, request.as_ref());
             let sent = self.worker.pool.send(key, request, terms).await;
             match sent.and_then(unambiguous) {
                 Ok(answer) => {
                     let status = answer.response.status().as_u16();
-                    record.answered(status);
                     let now = self.worker.now_micros();
+                    record.answered(status, now);
                     // Of a request with a body the client decides how long it takes.
                     if progress.is_none() {
                         endpoint.state.observe(now.saturating_sub(started), now);

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use clap::CommandFactory;
 
+use crate::accesslog;
 use crate::error::Reason;
 use crate::metrics::{FAMILIES, Kind};
 use crate::options::Options;
@@ -79,6 +80,15 @@ fn metrics() {
         let _ = writeln!(page, "* `{}`: {}", reason.name(), reason.doc().trim());
     }
     check("metrics.md", &page);
+}
+
+#[test]
+fn access_log() {
+    let mut page = "# The proxy's access log\n\nGenerated from `proxy/src/accesslog/json.rs`.\nWith `--access-log json` each line is one object with these fields, `null` when there is nothing to say.\nWith `--access-log nginx` lines are in ingress-nginx's default format.\n\n".to_string();
+    for (name, says) in accesslog::FIELDS {
+        let _ = writeln!(page, "* `{name}`: {says}");
+    }
+    check("access-log.md", &page);
 }
 
 fn labels(labels: &[&str]) -> String {

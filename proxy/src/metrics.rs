@@ -78,8 +78,10 @@ pub(crate) struct Observation<'a> {
     pub(crate) status: u16,
     /// From the request's head to the response's last byte.
     pub(crate) request_seconds: f64,
-    /// From the request to the upstream's response head, if there was one.
+    /// From the last try's beginning to the head of the endpoint's response, if there was one.
     pub(crate) header_seconds: Option<f64>,
+    /// The same to the last byte of the response, or to the failure, if an endpoint was tried.
+    pub(crate) response_seconds: Option<f64>,
     pub(crate) request_bytes: u64,
     pub(crate) response_bytes: u64,
 }
@@ -259,7 +261,9 @@ impl Series {
         self.request_seconds.observe(seen.request_seconds);
         if let Some(header) = seen.header_seconds {
             self.header_seconds.observe(header);
-            self.response_seconds.observe(seen.request_seconds);
+        }
+        if let Some(response) = seen.response_seconds {
+            self.response_seconds.observe(response);
         }
         self.request_bytes.observe(seen.request_bytes as f64);
         self.response_bytes.observe(seen.response_bytes as f64);
@@ -302,6 +306,7 @@ mod tests {
                     status: 200,
                     request_seconds: 0.0,
                     header_seconds: None,
+                    response_seconds: None,
                     request_bytes: 0,
                     response_bytes: 0,
                 },

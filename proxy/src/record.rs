@@ -6,7 +6,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Instant;
+use std::time::Duration;
 
 use http::request::Parts;
 use http::{Method, Request};
@@ -26,19 +26,54 @@ const CLIENT_CLOSED: u16 = 499;
 pub(crate) struct Record {
     worker: Arc<Worker>,
     conn: Arc<Conn>,
-    started: Instant,
+    /// In the worker's microseconds.
+    started: u64,
     method: Method,
     line: Option<Box<Line>>,
     request_id: Box<str>,
     upload: Option<Arc<Progress>>,
     route: Option<Arc<RouteMetrics>>,
-    upstream: Option<SocketAddr>,
-    upstream_status: Option<u16>,
-    header_seconds: Option<f64>,
+    attempt: Option<Attempt>,
     status: Option<u16>,
     reason: Option<Reason>,
     why: Option<Box<str>>,
     response_bytes: u64,
+    is_whole: bool,
+    cut: Option<Cut>,
+}
+
+/// The last endpoint that was tried; times are in the worker's microseconds.
+#[derive(Debug)]
+struct Attempt {
+    endpoint: SocketAddr,
+    began: u64,
+    status: Option<u16>,
+    /// When the head of its response had come.
+    head: Option<u64>,
+    /// When the last byte had.
+    end: Option<u64>,
+}
+
+/// Who did not let a response come to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Cut {
+    /// The endpoint broke off or fell silent.
+    Upstream,
+    /// The client went away, or did not take what it asked for.
+    Client,
+    /// The proxy was stopping and could wait no longer.
+    Proxy,
+}
+
+impl Cut {
+    /// Its name in the access log.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Upstream => "upstream",
+            Self::Client => "client",
+            Self::Proxy => "proxy",
+        }
+    }
 }
 
 impl Record {
@@ -51,19 +86,19 @@ impl Record {
         Box::new(Self {
             worker: Arc::clone(worker),
             conn: Arc::clone(conn),
-            started: Instant::now(),
+            started: worker.now_micros(),
             method: parts.method.clone(),
             line: worker.log.as_ref().map(|_| Line::of(parts)),
             request_id: "".into(),
             upload: None,
             route: None,
-            upstream: None,
-            upstream_status: None,
-            header_seconds: None,
+            attempt: None,
             status: None,
             reason: None,
             why: None,
             response_bytes: 0,
+            is_whole: false,
+            cut: None,
         })
     }
 
@@ -81,18 +116,48 @@ impl Record {
         self.upload.as_ref().map_or(0, |upload| upload.bytes())
     }
 
-    /// The endpoint it was sent to, and under which name.
-    pub(crate) fn sent_to<B>(&mut self, endpoint: SocketAddr, request: Option<&Request<B>>) {
-        self.upstream = Some(endpoint);
+    /// The endpoint it is sent to, from when, and under which name.
+    pub(crate) fn sent_to<B>(
+        &mut self,
+        endpoint: SocketAddr,
+        began: u64,
+        request: Option<&Request<B>>,
+    ) {
+        self.attempt = Some(Attempt {
+            endpoint,
+            began,
+            status: None,
+            head: None,
+            end: None,
+        });
         if let Some(request) = request.filter(|_| self.line.is_some()) {
             self.request_id = accesslog::request_id(request.headers()).into();
         }
     }
 
     /// The endpoint's response has begun.
-    pub(crate) fn answered(&mut self, status: u16) {
-        self.upstream_status = Some(status);
-        self.header_seconds = Some(self.started.elapsed().as_secs_f64());
+    pub(crate) fn answered(&mut self, status: u16, now: u64) {
+        if let Some(attempt) = &mut self.attempt {
+            attempt.status = Some(status);
+            attempt.head = Some(now);
+        }
+    }
+
+    /// The endpoint's response has ended.
+    pub(crate) fn received(&mut self) {
+        if let Some(attempt) = &mut self.attempt {
+            attempt.end = Some(self.worker.now_micros());
+        }
+    }
+
+    /// All of the response was handed on.
+    pub(crate) fn ends_whole(&mut self) {
+        self.is_whole = true;
+    }
+
+    /// The response breaks off.
+    pub(crate) fn cut(&mut self, by: Cut) {
+        self.cut = Some(by);
     }
 
     /// It failed.
@@ -113,16 +178,30 @@ impl Record {
         self.response_bytes += bytes as u64;
     }
 
-    fn count(&self, status: u16, seconds: f64) {
+    /// Who cut the response short, if anybody did.
+    fn who_cut(&self) -> Option<Cut> {
+        // Of a response to HEAD nobody asks for the body.
+        if self.is_whole || self.status.is_none() || self.method == Method::HEAD {
+            return None;
+        }
+        let by = match self.worker.drain.is_cutting() {
+            true => Cut::Proxy,
+            false => Cut::Client,
+        };
+        self.cut.or(Some(by))
+    }
+
+    fn count(&self, ended: &Ended) {
         if let Some(reason) = self.reason {
             self.worker.counters().refuse(reason);
         }
         if let Some(route) = &self.route {
             let seen = Observation {
                 method: &self.method,
-                status,
-                request_seconds: seconds,
-                header_seconds: self.header_seconds,
+                status: ended.status,
+                request_seconds: ended.request_seconds,
+                header_seconds: ended.header_seconds,
+                response_seconds: ended.response_seconds,
                 request_bytes: self.request_bytes(),
                 response_bytes: self.response_bytes,
             };
@@ -130,21 +209,24 @@ impl Record {
         }
     }
 
-    fn log(&self, status: u16, seconds: f64) {
+    fn log(&self, ended: &Ended) {
         let (Some(log), Some(line)) = (&self.worker.log, &self.line) else {
             return;
         };
+        let attempt = self.attempt.as_ref();
         let outcome = Outcome {
             remote: self.conn.peer,
             request_id: &self.request_id,
-            status,
+            status: ended.status,
             bytes_sent: self.response_bytes,
             request_length: self.request_bytes(),
-            request_seconds: seconds,
+            request_seconds: ended.request_seconds,
             route: self.route.as_ref().map(|route| &route.labels),
-            upstream: self.upstream,
-            upstream_status: self.upstream_status,
-            upstream_seconds: self.header_seconds,
+            upstream: attempt.map(|attempt| attempt.endpoint),
+            upstream_status: attempt.and_then(|attempt| attempt.status),
+            header_seconds: ended.header_seconds,
+            response_seconds: ended.response_seconds,
+            cut: self.who_cut().map(Cut::name),
             reason: self.reason.map(Reason::name),
             why: self.why.as_deref(),
         };
@@ -156,13 +238,36 @@ impl Record {
     }
 }
 
+/// What is known at the end; durations are in seconds.
+struct Ended {
+    status: u16,
+    request_seconds: f64,
+    header_seconds: Option<f64>,
+    response_seconds: Option<f64>,
+}
+
+impl Ended {
+    fn of(record: &Record, now: u64) -> Self {
+        let attempt = record.attempt.as_ref();
+        Self {
+            status: record.status.unwrap_or(CLIENT_CLOSED),
+            request_seconds: seconds(record.started, now),
+            header_seconds: attempt.and_then(|a| a.head.map(|head| seconds(a.began, head))),
+            response_seconds: attempt.map(|a| seconds(a.began, a.end.unwrap_or(now))),
+        }
+    }
+}
+
+fn seconds(from: u64, to: u64) -> f64 {
+    Duration::from_micros(to.saturating_sub(from)).as_secs_f64()
+}
+
 impl Drop for Record {
     fn drop(&mut self) {
         self.conn.activity.request_ends();
         self.worker.counters().busy.fetch_sub(1, Ordering::Relaxed);
-        let seconds = self.started.elapsed().as_secs_f64();
-        let status = self.status.unwrap_or(CLIENT_CLOSED);
-        self.count(status, seconds);
-        self.log(status, seconds);
+        let ended = Ended::of(self, self.worker.now_micros());
+        self.count(&ended);
+        self.log(&ended);
     }
 }

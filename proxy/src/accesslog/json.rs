@@ -8,33 +8,48 @@ use serde::Serialize;
 
 use super::{Line, Outcome};
 
-/// The keys that ingress-nginx documents, and the Ingress, the upstream and the reason.
-#[derive(Serialize)]
-struct JsonLine<'a> {
-    time: String,
-    remote_addr: String,
-    x_forwarded_for: Option<String>,
-    request_id: &'a str,
-    bytes_sent: u64,
-    request_time: f64,
-    status: u16,
-    vhost: Option<String>,
-    request_proto: String,
-    path: &'a str,
-    request_query: Option<&'a str>,
-    request_length: u64,
-    method: &'a str,
-    http_referrer: Option<String>,
-    http_user_agent: Option<String>,
-    namespace: Option<&'a str>,
-    ingress_name: Option<&'a str>,
-    service_name: Option<&'a str>,
-    service_port: Option<u16>,
-    upstream_addr: Option<String>,
-    upstream_status: Option<u16>,
-    upstream_response_time: Option<f64>,
-    reason: Option<&'a str>,
-    why: Option<&'a str>,
+/// Declares the fields of a line with their texts, once.
+macro_rules! fields {
+    ($($name:ident: $kind:ty, $doc:literal;)*) => {
+        #[derive(Serialize)]
+        struct JsonLine<'a> {
+            $($name: $kind,)*
+        }
+
+        /// Every field and what it says, in order.
+        #[cfg(test)]
+        pub(crate) const FIELDS: &[(&str, &str)] = &[$((stringify!($name), $doc),)*];
+    };
+}
+
+// The keys that ingress-nginx documents, and the Ingress, the upstream and the reason.
+fields! {
+    time: String, "When the request had ended.";
+    remote_addr: String, "The client's address.";
+    x_forwarded_for: Option<String>, "The request's `X-Forwarded-For`, as it came.";
+    request_id: &'a str, "The `X-Request-ID` that the endpoint got.";
+    bytes_sent: u64, "The length of the response's body, as far as it was handed on.";
+    request_time: f64, "Seconds from the request's head to the end of its response.";
+    status: u16, "The response's status; 499 when the client went away before there was one.";
+    vhost: Option<String>, "The host that was asked.";
+    request_proto: String, "The version of HTTP.";
+    path: &'a str, "The path as it came, without the query.";
+    request_query: Option<&'a str>, "The query.";
+    request_length: u64, "The length of the request's body, as far as it came.";
+    method: &'a str, "The method.";
+    http_referrer: Option<String>, "The request's `Referer`.";
+    http_user_agent: Option<String>, "The request's `User-Agent`.";
+    namespace: Option<&'a str>, "The namespace of the Ingress.";
+    ingress_name: Option<&'a str>, "The Ingress that took the request.";
+    service_name: Option<&'a str>, "The Service that it names.";
+    service_port: Option<u16>, "The Service's port.";
+    upstream_addr: Option<String>, "The last endpoint that was tried.";
+    upstream_status: Option<u16>, "Its response's status.";
+    upstream_header_time: Option<f64>, "Seconds from the beginning of the last try to the head of the endpoint's response.";
+    upstream_response_time: Option<f64>, "Seconds from the beginning of the last try to the last byte of the endpoint's response.";
+    cut: Option<&'a str>, "Who did not let a response that had begun come to its end: `upstream`, `client`, or `proxy` when it was stopping.";
+    reason: Option<&'a str>, "Why the proxy answered itself, by the name that it is counted under.";
+    why: Option<&'a str>, "The same in words.";
 }
 
 pub(super) fn write(out: &mut Vec<u8>, line: &Line, seen: &Outcome<'_>) {
@@ -67,7 +82,9 @@ pub(super) fn write(out: &mut Vec<u8>, line: &Line, seen: &Outcome<'_>) {
         service_port: seen.route.map(|route| route.port),
         upstream_addr: seen.upstream.map(|address| address.to_string()),
         upstream_status: seen.upstream_status,
-        upstream_response_time: seen.upstream_seconds,
+        upstream_header_time: seen.header_seconds,
+        upstream_response_time: seen.response_seconds,
+        cut: seen.cut,
         reason: seen.reason,
         why: seen.why,
     };

@@ -35,7 +35,7 @@ pub(super) fn write(out: &mut Vec<u8>, line: &Line, seen: &Outcome<'_>) {
         upstream_name.unwrap_or_default(),
         or_dash(seen.upstream.map(|address| address.to_string())),
         or_dash(seen.upstream.map(|_| seen.bytes_sent.to_string())),
-        or_dash(seen.upstream_seconds.map(|seconds| format!("{seconds:.3}"))),
+        or_dash(seen.response_seconds.map(|seconds| format!("{seconds:.3}"))),
         or_dash(seen.upstream_status.map(|status| status.to_string())),
         seen.request_id,
     );

@@ -70,9 +70,9 @@ families! {
     REQUEST_SECONDS = Histogram "nginx_ingress_controller_request_duration_seconds" ROUTE,
         "From a request's head to the last byte of its response.";
     HEADER_SECONDS = Histogram "nginx_ingress_controller_header_duration_seconds" ROUTE,
-        "From a request's head to the head of the endpoint's response.";
+        "From the beginning of the last try of an endpoint to the head of its response.";
     RESPONSE_SECONDS = Histogram "nginx_ingress_controller_response_duration_seconds" ROUTE,
-        "From a request's head to the last byte of the endpoint's response.";
+        "From the beginning of the last try of an endpoint to the last byte of its response.";
     REQUEST_BYTES = Histogram "nginx_ingress_controller_request_size" ROUTE,
         "The length of a request's body as far as it came, in bytes.";
     RESPONSE_BYTES = Histogram "nginx_ingress_controller_response_size" ROUTE,

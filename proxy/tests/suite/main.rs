@@ -14,6 +14,7 @@
 
 mod harness;
 
+mod accesslog;
 mod balancing;
 mod directory;
 mod drain;

@@ -1,0 +1,123 @@
+//! What a line of the access log says of a request.
+
+use std::io::Write;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::sync_channel;
+use std::sync::{Arc, Mutex};
+
+use serde_json::Value;
+
+use crate::harness::{
+    Backend, Client, Ingress, Proxy, Started, get, requests, service, wait_until,
+};
+
+fn serving(backends: &[&Backend]) -> Started {
+    let addresses: Vec<_> = backends.iter().map(|backend| backend.address).collect();
+    Proxy::new()
+        .manifest(Ingress::new("web").host("a.example", "s").yaml())
+        .manifest(service("s", &addresses))
+        .arg("--access-log", "json")
+        .start()
+}
+
+/// The line of this number, from 0.
+fn line(proxy: &Started, number: usize) -> Value {
+    wait_until("a line", || proxy.logged().lines().count() > number);
+    serde_json::from_str(proxy.logged().lines().nth(number).unwrap()).unwrap()
+}
+
+#[test]
+fn who_cut_a_response_short_is_said() {
+    let backend = Backend::scripted(|stream, record| {
+        if !record.read_until(stream, |bytes| requests(bytes) > 0) {
+            return;
+        }
+        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\nok");
+        let head = String::from_utf8(record.bytes()).unwrap();
+        match head.split(' ').nth(1).unwrap() {
+            "/whole" => {
+                let _ = stream.write_all(b"!");
+            }
+            "/silent" => {
+                record.read_until(stream, |_| false);
+            }
+            _ => {}
+        }
+    });
+    let proxy = serving(&[&backend]);
+    get(proxy.http(), "a.example", "/whole");
+    assert_eq!(line(&proxy, 0)["cut"], Value::Null);
+    get(proxy.http(), "a.example", "/cut");
+    let cut = line(&proxy, 1);
+    assert_eq!(
+        (&cut["status"], &cut["cut"]),
+        (&200.into(), &"upstream".into())
+    );
+    let mut client = Client::connect(proxy.http());
+    client.send("GET /silent HTTP/1.1\r\nhost: a.example\r\n\r\n");
+    assert!(client.head().is_some());
+    drop(client);
+    let left = line(&proxy, 2);
+    assert_eq!(
+        (&left["status"], &left["cut"]),
+        (&200.into(), &"client".into())
+    );
+    // Nobody asked for the body of this page.
+    let mut client = Client::connect(proxy.http());
+    client.send("HEAD / HTTP/1.1\r\nhost: else.example\r\nconnection: close\r\n\r\n");
+    client.read_to_end();
+    let head = line(&proxy, 3);
+    assert_eq!((&head["status"], &head["cut"]), (&404.into(), &Value::Null));
+}
+
+fn seconds(line: &Value, key: &str) -> f64 {
+    line[key].as_f64().unwrap()
+}
+
+#[test]
+fn an_endpoint_has_its_time_until_its_last_byte() {
+    let (go_on, told) = sync_channel(0);
+    let told = Mutex::new(told);
+    let backend = Backend::scripted(move |stream, record| {
+        if record.read_until(stream, |bytes| requests(bytes) > 0) {
+            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\no");
+            let _ = told.lock().unwrap().recv();
+            let _ = stream.write_all(b"k");
+        }
+    });
+    let proxy = serving(&[&backend]);
+    let mut client = Client::connect(proxy.http());
+    client.send("GET / HTTP/1.1\r\nhost: a.example\r\n\r\n");
+    assert!(client.head().is_some());
+    go_on.send(()).unwrap();
+    assert_eq!(client.read_exactly(2), b"ok");
+    let line = line(&proxy, 0);
+    let head = seconds(&line, "upstream_header_time");
+    let response = seconds(&line, "upstream_response_time");
+    assert!(0.0 < head && head < response, "{line}");
+    assert!(response <= seconds(&line, "request_time"), "{line}");
+}
+
+#[test]
+fn only_the_last_try_counts() {
+    let tries = Arc::new(AtomicUsize::new(0));
+    let backend = || {
+        let tries = Arc::clone(&tries);
+        Backend::scripted(move |stream, record| {
+            let is_asked = record.read_until(stream, |bytes| requests(bytes) > 0);
+            if is_asked && tries.fetch_add(1, Ordering::Relaxed) > 0 {
+                let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok");
+            }
+        })
+    };
+    let (one, two) = (backend(), backend());
+    let proxy = serving(&[&one, &two]);
+    assert_eq!(get(proxy.http(), "a.example", "/").status, 200);
+    let line = line(&proxy, 0);
+    assert_eq!(tries.load(Ordering::Relaxed), 2);
+    assert!(
+        seconds(&line, "upstream_response_time") < seconds(&line, "request_time"),
+        "{line}"
+    );
+    assert_eq!(line["upstream_status"], 200);
+}
