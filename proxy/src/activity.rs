@@ -101,19 +101,22 @@ impl Activity {
         self.reading.arm(self.patience.head);
     }
 
-    /// A request's head is complete.
-    pub(crate) fn request_begins(&self) {
+    /// A request's head is complete. Says whether the connection has just become busy.
+    pub(crate) fn request_begins(&self) -> bool {
         self.head_started.store(0, Ordering::Relaxed);
-        self.in_flight.fetch_add(1, Ordering::Relaxed);
         self.all_read();
         self.reading.disarm();
+        self.in_flight.fetch_add(1, Ordering::Relaxed) == 0
     }
 
-    /// A request's response has been written or given up.
-    pub(crate) fn request_ends(&self) {
-        if self.in_flight.fetch_sub(1, Ordering::Relaxed) == 1 {
+    /// A request's response has been written or given up. Says whether the connection has just
+    /// become idle.
+    pub(crate) fn request_ends(&self) -> bool {
+        let was_last = self.in_flight.fetch_sub(1, Ordering::Relaxed) == 1;
+        if was_last {
             self.reading.arm(self.patience.idle);
         }
+        was_last
     }
 
     /// A write made no progress: however often one is tried, time runs from the first that the

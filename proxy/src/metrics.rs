@@ -93,7 +93,7 @@ pub(crate) struct WorkerMetrics {
     pub(crate) accepted: AtomicU64,
     /// Connections that are open.
     pub(crate) open: AtomicI64,
-    /// Connections without a request in flight are `open` less these.
+    /// Connections with a request in flight, or several; the others are `open` less these.
     pub(crate) busy: AtomicI64,
     /// Requests that were begun.
     pub(crate) requests: AtomicU64,

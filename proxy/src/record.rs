@@ -79,10 +79,8 @@ impl Cut {
 impl Record {
     /// A request has begun.
     pub(crate) fn start(worker: &Arc<Worker>, conn: &Arc<Conn>, parts: &Parts) -> Box<Self> {
-        conn.activity.request_begins();
-        let counters = worker.counters();
-        counters.requests.fetch_add(1, Ordering::Relaxed);
-        counters.busy.fetch_add(1, Ordering::Relaxed);
+        worker.request_begins(&conn.activity);
+        worker.counters().requests.fetch_add(1, Ordering::Relaxed);
         Box::new(Self {
             worker: Arc::clone(worker),
             conn: Arc::clone(conn),
@@ -264,8 +262,7 @@ fn seconds(from: u64, to: u64) -> f64 {
 
 impl Drop for Record {
     fn drop(&mut self) {
-        self.conn.activity.request_ends();
-        self.worker.counters().busy.fetch_sub(1, Ordering::Relaxed);
+        self.worker.request_ends(&self.conn.activity);
         let ended = Ended::of(self, self.worker.now_micros());
         self.count(&ended);
         self.log(&ended);

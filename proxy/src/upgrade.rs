@@ -43,11 +43,13 @@ pub(crate) fn tunnel(
     let endpoint = hyper::upgrade::on(&mut response);
     let open = worker.open_connection();
     // The limits on requests no longer apply to this connection: it is in one to its end.
-    conn.activity.request_begins();
+    worker.request_begins(&conn.activity);
+    let (worker, activity) = (Arc::clone(worker), Arc::clone(&conn.activity));
     tokio::spawn(async move {
         if let (Ok(client), Ok(endpoint)) = tokio::join!(client, endpoint) {
             copy(client, endpoint, &streaming).await;
         }
+        worker.request_ends(&activity);
         drop((streaming, open));
     });
     forward::strip_hop_by_hop(response.headers_mut());

@@ -15,7 +15,7 @@ use tokio::sync::Semaphore;
 use tokio_rustls::TlsAcceptor;
 
 use crate::accesslog::AccessLog;
-use crate::activity::Patience;
+use crate::activity::{Activity, Patience};
 use crate::choice;
 use crate::descriptors::Descriptors;
 use crate::drain::Drain;
@@ -141,6 +141,20 @@ impl Worker {
     pub(crate) fn open_connection(self: &Arc<Self>) -> OpenConnection {
         self.counters().open.fetch_add(1, Ordering::Relaxed);
         OpenConnection(Arc::clone(self))
+    }
+
+    /// A request of a client connection begins, or its tunnel.
+    pub(crate) fn request_begins(&self, activity: &Activity) {
+        if activity.request_begins() {
+            self.counters().busy.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// It ends.
+    pub(crate) fn request_ends(&self, activity: &Activity) {
+        if activity.request_ends() {
+            self.counters().busy.fetch_sub(1, Ordering::Relaxed);
+        }
     }
 
     /// How many client connections there are.

@@ -2,10 +2,11 @@
 
 use std::io::Write;
 
+use http::Request;
 use serde_json::Value;
 
 use crate::harness::{
-    Backend, Client, Ingress, Proxy, Started, get, requests, service, wait_until,
+    Backend, Client, H2Client, Ingress, Proxy, Started, get, requests, service, wait_until,
 };
 
 fn serving(backend: &Backend, log: &str) -> Started {
@@ -217,6 +218,27 @@ fn nothing_stays_in_flight() {
         proxy.metric("nginx_ingress_controller_nginx_process_requests_total", &[]),
         4.0
     );
+}
+
+#[test]
+fn a_connection_is_in_requests_however_many_they_are() {
+    let backend = Backend::scripted(|stream, record| {
+        record.read_until(stream, |_| false);
+    });
+    let proxy = serving(&backend, "off");
+    let h2 = H2Client::connect(proxy.http());
+    let ask = || Request::get("http://a.example/shop").body(()).unwrap();
+    let streams: Vec<_> = (0..3).map(|_| h2.begin(ask(), true)).collect();
+    wait_until("three requests", || backend.connections() == 3);
+    let connections = |state: &str| {
+        let name = "nginx_ingress_controller_nginx_process_connections";
+        proxy.metric(name, &[&format!("state=\"{state}\"")])
+    };
+    assert_eq!(connections("writing"), 1.0);
+    assert_eq!(connections("active"), 1.0);
+    drop(streams);
+    wait_until("none of them", || connections("writing") == 0.0);
+    assert_eq!(connections("waiting"), 1.0);
 }
 
 #[test]

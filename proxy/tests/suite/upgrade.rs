@@ -286,12 +286,14 @@ fn a_silent_tunnel_is_closed() {
     client.head().unwrap();
     client.send("hi");
     assert_eq!(client.read_exactly(2), b"hi");
+    let open = "nginx_ingress_controller_nginx_process_connections";
+    assert_eq!(proxy.metric(open, &["state=\"writing\""]), 1.0);
     assert!(client.read_to_end().len() <= 3, "closed on this side");
     wait_until("closed on the other side", || backend.ended() == 1);
-    let open = "nginx_ingress_controller_nginx_process_connections";
-    wait_until("nobody there", || {
-        proxy.metric(open, &["state=\"active\""]) == 0.0
-    });
+    for state in ["writing", "active"] {
+        let label = format!("state=\"{state}\"");
+        wait_until(state, || proxy.metric(open, &[&label]) == 0.0);
+    }
 }
 
 #[test]
