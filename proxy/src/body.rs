@@ -76,6 +76,9 @@ pub(crate) enum BodyError {
     /// More than the route takes.
     #[error("the body is larger than the route takes")]
     TooLarge,
+    /// More than anybody should have to keep until the end.
+    #[error("the trailers are too large")]
+    TrailersTooLarge,
 }
 
 impl Body {
@@ -232,9 +235,10 @@ impl HttpBody for Body {
             return Poll::Ready(Some(Ok(frame)));
         }
         loop {
-            let frame = ready!(self.poll_incoming(cx)).transpose();
-            let frame = frame.inspect_err(|_| self.broken())?;
-            let frame = frame.map(trailers::of_response);
+            let frame = ready!(self.poll_incoming(cx))
+                .map(|frame| frame.and_then(trailers::of_response))
+                .transpose()
+                .inspect_err(|_| self.broken())?;
             // An empty frame says nothing, and peers count them as an attack.
             if frame
                 .as_ref()

@@ -5,31 +5,44 @@ use http::{HeaderMap, HeaderName, HeaderValue, header};
 use http_body::Frame;
 use portreeve_table::is_hop_by_hop;
 
+use crate::body::BodyError;
 use crate::forward;
 
-/// The largest trailers of a request, in bytes.
-pub(crate) const MAX: usize = 8 * 1024;
+/// The largest trailers, in bytes of names and values.
+const MAX: usize = 8 * 1024;
 
 /// Removes from a response's trailers what would change what its head said.
-pub(crate) fn of_response(frame: Frame<Bytes>) -> Frame<Bytes> {
+///
+/// # Errors
+/// When they are too large.
+pub(crate) fn of_response(frame: Frame<Bytes>) -> Result<Frame<Bytes>, BodyError> {
     cleaned(frame, is_head_only)
 }
 
 /// The same for a request's, and what no client may say.
-pub(crate) fn of_request(frame: Frame<Bytes>) -> Frame<Bytes> {
+///
+/// # Errors
+/// When they are too large.
+pub(crate) fn of_request(frame: Frame<Bytes>) -> Result<Frame<Bytes>, BodyError> {
     cleaned(frame, |name| is_head_only(name) || forward::is_alias(name))
 }
 
-fn cleaned(frame: Frame<Bytes>, is_forbidden: impl Fn(&HeaderName) -> bool) -> Frame<Bytes> {
+fn cleaned(
+    frame: Frame<Bytes>,
+    is_forbidden: impl Fn(&HeaderName) -> bool,
+) -> Result<Frame<Bytes>, BodyError> {
     let mut trailers = match frame.into_trailers() {
         Ok(trailers) => trailers,
-        Err(data) => return data,
+        Err(data) => return Ok(data),
     };
+    if size(&trailers) > MAX {
+        return Err(BodyError::TrailersTooLarge);
+    }
     let forbidden = trailers.keys().filter(|name| is_forbidden(name)).cloned();
     for name in forbidden.collect::<Vec<_>>() {
         trailers.remove(name);
     }
-    Frame::trailers(trailers)
+    Ok(Frame::trailers(trailers))
 }
 
 /// Whether a field is about framing, routing, authorization or content (RFC 9110, section 6.5.1).
@@ -45,7 +58,7 @@ fn is_head_only(name: &HeaderName) -> bool {
 }
 
 /// How large trailers are.
-pub(crate) fn size(trailers: &HeaderMap) -> usize {
+fn size(trailers: &HeaderMap) -> usize {
     let sizes = trailers
         .iter()
         .map(|(name, value)| name.as_str().len() + value.len());
@@ -74,8 +87,8 @@ mod tests {
         for name in ["host", "content-length", "x-forwarded-for", "a_b", "x-sum"] {
             trailers.insert(name, HeaderValue::from_static("1"));
         }
-        let left = |frame: Frame<Bytes>| {
-            let trailers = frame.into_trailers().unwrap();
+        let left = |frame: Result<Frame<Bytes>, _>| {
+            let trailers = frame.unwrap().into_trailers().unwrap();
             let mut names: Vec<_> = trailers.keys().map(ToString::to_string).collect();
             names.sort_unstable();
             names

@@ -127,10 +127,6 @@ impl Upload {
             self.end();
             return Poll::Ready(None);
         };
-        if frame.trailers_ref().map_or(0, trailers::size) > trailers::MAX {
-            self.progress.enter(BROKEN);
-            return Poll::Ready(Some(Err(BodyError::TooLarge)));
-        }
         let length = frame.data_ref().map_or(0, Bytes::len) as u64;
         let Some(left) = self.left.checked_sub(length) else {
             self.progress.enter(TOO_LARGE);
@@ -142,7 +138,8 @@ impl Upload {
         if self.incoming.is_end_stream() {
             self.end();
         }
-        Poll::Ready(Some(Ok(trailers::of_request(frame))))
+        let frame = trailers::of_request(frame);
+        Poll::Ready(Some(frame.inspect_err(|_| self.progress.enter(BROKEN))))
     }
 
     fn end(&self) {

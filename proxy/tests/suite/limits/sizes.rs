@@ -1,10 +1,10 @@
 //! How much a client may send: heads, bodies, trailers, streams.
 
-use http::Request;
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
 
 use super::{refusals, serving};
 use crate::harness::frames::{END_STREAM, Frames, RST_STREAM};
-use crate::harness::{Backend, Client, H2Client, wait_until};
+use crate::harness::{Backend, Client, H2Backend, H2Client, wait_until};
 
 #[test]
 fn a_body_has_a_size() {
@@ -121,7 +121,7 @@ fn a_head_of_http2_has_a_size() {
 }
 
 #[test]
-fn trailers_have_a_size() {
+fn trailers_of_a_request_have_a_size() {
     let backend = Backend::named("b");
     let proxy = serving(backend.address, &[], &[]);
     for (length, expected) in [(8000, 200), (9000, 400)] {
@@ -131,6 +131,53 @@ fn trailers_have_a_size() {
             "POST / HTTP/1.1\r\nhost: a.example\r\ntransfer-encoding: chunked\r\ntrailer: x\r\n\r\n2\r\nhi\r\n0\r\nx: {trailer}\r\n\r\n"
         ));
         assert_eq!(client.reply().unwrap().status, expected, "{length}");
+    }
+}
+
+#[test]
+fn trailers_over_http2_are_lost_when_they_are_too_large() {
+    let backend = H2Backend::replying(Response::new(()), "ok", None);
+    let proxy = serving(backend.address, &[("backend-protocol", "GRPC")], &[]);
+    let client = H2Client::connect(proxy.http());
+    for length in [8000, 9000] {
+        // h2 reads over what goes beyond its limit, and says nothing.
+        let request = Request::post("http://a.example/").body(()).unwrap();
+        assert_eq!(
+            client.post(request, "hi", Some(trailers(length))).status,
+            200
+        );
+    }
+    let seen = backend.wait_for(2);
+    let is_there = |seen: &String| seen.contains(&"x".repeat(8000));
+    assert_eq!(seen.iter().map(is_there).collect::<Vec<_>>(), [true, false]);
+}
+
+fn trailers(length: usize) -> HeaderMap {
+    let value = HeaderValue::try_from("x".repeat(length)).unwrap();
+    HeaderMap::from_iter([(HeaderName::from_static("x"), value)])
+}
+
+#[test]
+fn trailers_of_a_response_have_a_size() {
+    for (length, is_taken) in [(8000, true), (9000, false)] {
+        let trailer = "x".repeat(length);
+        let h1 = Backend::replying(format!(
+            "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\ntrailer: x\r\n\r\n2\r\nok\r\n0\r\nx: {trailer}\r\n\r\n"
+        ));
+        let head = Response::builder().header("trailer", "x").body(()).unwrap();
+        let h2 = H2Backend::replying(head, "ok", Some(trailers(length)));
+        for (address, protocol) in [(h1.address, "HTTP"), (h2.address, "GRPC")] {
+            let proxy = serving(address, &[("backend-protocol", protocol)], &[]);
+            let mut client = Client::connect(proxy.http());
+            client.send("GET / HTTP/1.1\r\nhost: a.example\r\nte: trailers\r\nconnection: te, close\r\n\r\n");
+            let ends = client.read_to_end().ends_with(b"x\r\n\r\n");
+            assert_eq!(ends, is_taken, "{protocol} of {length}");
+            let request = Request::get("http://a.example/").header("te", "trailers");
+            let reply = H2Client::connect(proxy.http()).get(request.body(()).unwrap());
+            let came = reply.trailers.is_some_and(|trailers| !trailers.is_empty());
+            assert_eq!(came, is_taken, "{protocol} of {length}");
+            assert_eq!(reply.reset.is_none(), is_taken, "{protocol} of {length}");
+        }
     }
 }
 
