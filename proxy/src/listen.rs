@@ -187,7 +187,7 @@ pub(crate) async fn accept(worker: Arc<Worker>, listener: Listener, tls: TlsAcce
     loop {
         let accepted = tokio::select! {
             accepted = listener.tcp.accept() => accepted,
-            () = worker.drain.closing() => return,
+            () = worker.drain.closing() => break,
         };
         match accepted {
             Ok((stream, _)) if worker.descriptors.is_scarce(&stream) => {
@@ -199,6 +199,22 @@ pub(crate) async fn accept(worker: Arc<Worker>, listener: Listener, tls: TlsAcce
             // Without a free descriptor the kernel would wake us for the same connection for ever.
             Err(_) => tokio::time::sleep(PAUSE).await,
         }
+    }
+    let _ = accept_last(&worker, listener, &tls);
+}
+
+/// Accepts whose handshake the kernel has completed, which closing the socket would reset.
+fn accept_last(worker: &Arc<Worker>, listener: Listener, tls: &TlsAcceptor) -> io::Result<()> {
+    // The runtime may not have heard of them yet, so the kernel is asked.
+    let tcp = listener.tcp.into_std()?;
+    loop {
+        let (stream, peer) = match tcp.accept() {
+            Err(error) if is_client_fault(&error) => continue,
+            accepted => accepted?,
+        };
+        stream.set_nonblocking(true)?;
+        let stream = TcpStream::from_std(stream)?;
+        admit(worker, listener.plane, tls, stream, peer);
     }
 }
 

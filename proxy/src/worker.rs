@@ -164,17 +164,19 @@ impl Worker {
 
     /// Serves until stopping is over.
     async fn run(self: Arc<Self>, sockets: Vec<Socket>, tls: TlsAcceptor) -> io::Result<()> {
+        let mut accepting = Vec::new();
         for socket in sockets {
             let listener = socket.into_tokio()?;
-            tokio::spawn(listen::accept(Arc::clone(&self), listener, tls.clone()));
+            let accept = listen::accept(Arc::clone(&self), listener, tls.clone());
+            accepting.push(tokio::spawn(accept));
         }
         let mut ticks = tokio::time::interval(TICK);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         for tick in 0_u64.. {
             ticks.tick().await;
             self.tick(tick);
-            let is_done = self.drain.is_closing() && self.open_connections() == 0;
-            if is_done || self.drain.is_cutting() {
+            let is_closed = accepting.iter().all(|accept| accept.is_finished());
+            if is_closed && self.open_connections() == 0 || self.drain.is_cutting() {
                 break;
             }
         }
@@ -243,4 +245,66 @@ impl Thread {
 /// When the kernel grants no epoll.
 pub(crate) fn runtime() -> io::Result<Runtime> {
     Builder::new_current_thread().enable_all().build()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::drain::Pace;
+    use crate::listen::Plane;
+    use crate::options::Options;
+    use crate::tls;
+    use clap::Parser;
+    use std::time::Duration;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpStream;
+
+    fn shared() -> Shared {
+        let descriptors = Descriptors::of_process();
+        let options = Options::parse_from(["portreeve-proxy", "--manifests", "."]);
+        Shared {
+            current: Arc::default(),
+            metrics: Metrics::new(1),
+            drain: Arc::default(),
+            connector: Connector::new(descriptors).unwrap(),
+            descriptors,
+            patience: Patience::from(&options),
+            max_connections: 100,
+            started: Instant::now(),
+        }
+    }
+
+    async fn connected(address: std::net::SocketAddr) -> TcpStream {
+        let mut client = TcpStream::connect(address).await.unwrap();
+        let ask = b"GET / HTTP/1.1\r\nhost: a.example\r\n\r\n";
+        client.write_all(ask).await.unwrap();
+        client
+    }
+
+    #[tokio::test]
+    async fn who_came_before_the_end_of_accepting_is_served() {
+        let shared = shared();
+        let tls = TlsAcceptor::from(tls::server(Arc::clone(&shared.current)).unwrap());
+        let (address, sockets) = listen::bind(Plane::Http, ([127, 0, 0, 1], 0).into(), 1).unwrap();
+        let mut clients = Vec::new();
+        for _ in 0..16 {
+            clients.push(connected(address).await);
+        }
+        let (drain, worker) = (Arc::clone(&shared.drain), Worker::new(0, &shared, None));
+        let pace = Pace {
+            delay: Duration::ZERO,
+            timeout: Duration::from_secs(600),
+        };
+        tokio::spawn(async move { drain.run(pace).await });
+        shared.drain.closing().await;
+        let serving = tokio::spawn(worker.run(sockets, tls));
+        for mut client in clients {
+            let mut reply = String::new();
+            client.read_to_string(&mut reply).await.unwrap();
+            assert!(reply.starts_with("HTTP/1.1 404 "), "{reply}");
+            assert!(reply.contains("connection: close"), "{reply}");
+        }
+        serving.await.unwrap().unwrap();
+        assert!(TcpStream::connect(address).await.is_err());
+    }
 }
