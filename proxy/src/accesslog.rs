@@ -150,9 +150,37 @@ impl Line {
     }
 }
 
+impl<'a> Outcome<'a> {
+    /// Of what never became a request.
+    pub(crate) fn refused(
+        remote: SocketAddr,
+        status: u16,
+        reason: &'static str,
+        why: Option<&'a str>,
+    ) -> Self {
+        Self {
+            remote,
+            request_id: "",
+            status,
+            bytes_sent: 0,
+            request_length: 0,
+            request_seconds: 0.0,
+            route: None,
+            upstream: None,
+            upstream_status: None,
+            header_seconds: None,
+            response_seconds: None,
+            cut: None,
+            reason: Some(reason),
+            why,
+        }
+    }
+}
+
 impl AccessLog {
-    /// Writes one line; returns how many lines had to be dropped.
-    pub(crate) fn write(&self, line: &Line, outcome: &Outcome<'_>) -> u64 {
+    /// Writes one line, for a request or for what never became one; returns how many lines had to
+    /// be dropped.
+    pub(crate) fn write(&self, line: Option<&Line>, outcome: &Outcome<'_>) -> u64 {
         let mut buffer = self.buffer.lock().unwrap_or_else(PoisonError::into_inner);
         match self.format {
             Format::Off => {}
@@ -253,7 +281,7 @@ mod tests {
     fn the_end_does_not_wait_for_a_reader_that_does_not_read() {
         let writer = Writer::start(Format::Json, Stuck).unwrap();
         let log = writer.log().unwrap();
-        log.write(&line(b"x"), &outcome(&labels()));
+        log.write(Some(&line(b"x")), &outcome(&labels()));
         assert_eq!(log.flush(), 0);
         drop(log);
         writer.finish();
@@ -270,7 +298,7 @@ mod tests {
         let labels = labels();
         let mut dropped = 0;
         for _ in 0..200 {
-            dropped += log.write(&line(b"x"), &outcome(&labels));
+            dropped += log.write(Some(&line(b"x")), &outcome(&labels));
         }
         assert!(dropped > 0, "one buffer waits, the others are dropped");
         drop(receiver);

@@ -183,7 +183,7 @@ reasons! {
     Method "method" "CONNECT and TRACE are not forwarded: 405."
     TargetTooLong "target_too_long" "The target is longer than 8 KiB: 414."
     HeadTooLarge "head_too_large" "The head is larger than 32 KiB, or has more than 100 fields: 431."
-    Malformed "malformed" "What came is not HTTP: 400."
+    Malformed "malformed" "What came is not HTTP: 400; or the connection ends, because it was another protocol, or HTTP/2 against its rules."
     TransferCoding "transfer_coding" "The transfer coding is not `chunked`: 501."
     Expectation "expectation" "The expectation is not `100-continue`: 417."
     NoRoute "no_route" "No host or no path takes the request: 404."

@@ -117,6 +117,11 @@ impl WorkerMetrics {
         }
     }
 
+    /// Counts lines of the access log that were dropped.
+    pub(crate) fn lose_lines(&self, dropped: u64) {
+        self.log_dropped.fetch_add(dropped, Ordering::Relaxed);
+    }
+
     /// Counts an answer that the proxy made itself.
     pub(crate) fn refuse(&self, reason: Reason) {
         if let Some(counter) = self.refused.get(reason as usize) {

@@ -228,11 +228,8 @@ impl Record {
             reason: self.reason.map(Reason::name),
             why: self.why.as_deref(),
         };
-        let dropped = log.write(line, &outcome);
-        self.worker
-            .counters()
-            .log_dropped
-            .fetch_add(dropped, Ordering::Relaxed);
+        let dropped = log.write(Some(line), &outcome);
+        self.worker.counters().lose_lines(dropped);
     }
 }
 

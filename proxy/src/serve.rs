@@ -36,6 +36,9 @@ const FIRST_READ: usize = 2048;
 /// How long an HTTP/2 client may take to go after it was told to.
 const GOING: std::time::Duration = std::time::Duration::from_secs(5);
 
+/// The status that nginx logs of what it does not answer.
+const NO_ANSWER: u16 = 444;
+
 /// The largest head of an HTTP/1 request, in bytes (431 above): ingress-nginx's four times 8 KiB.
 const MAX_HEAD: usize = 32 * 1024;
 /// The largest list of header fields of an HTTP/2 request, in bytes (431 above).
@@ -59,6 +62,7 @@ pub(crate) async fn plain(worker: Arc<Worker>, mut stream: TcpStream, peer: Sock
     };
     let is_h2 = first.starts_with(PREFACE);
     if !is_h2 && is_foreign(&first) {
+        worker.refuse(peer, Reason::Malformed, NO_ANSWER, None);
         return;
     }
     activity.reading.arm(worker.patience.idle);
@@ -187,18 +191,26 @@ where
         polled
     })
     .await;
-    count(&worker, &conn.activity, ended);
+    refused(&worker, &conn, ended.err());
 }
 
-/// Counts what never became a request.
-fn count(worker: &Worker, activity: &Activity, ended: hyper::Result<()>) {
-    let reason = match ended {
-        _ if activity.has_head_timed_out() => Reason::HeadTimeout,
-        Err(error) if error.is_parse_too_large() => Reason::HeadTooLarge,
-        Err(error) if error.is_parse() => Reason::Malformed,
+/// Counts and logs what never became a request, and was answered or ended without our knowing.
+fn refused(worker: &Worker, conn: &Conn, error: Option<hyper::Error>) {
+    let (reason, status) = match &error {
+        _ if conn.activity.has_head_timed_out() => (Reason::HeadTimeout, 408),
+        Some(error) if error.is_parse_too_large() => (Reason::HeadTooLarge, 431),
+        Some(error) if error.is_parse() => (Reason::Malformed, 400),
+        Some(error) if breaks_http2(error) => (Reason::Malformed, NO_ANSWER),
         _ => return,
     };
-    worker.counters().refuse(reason);
+    let why = error.map(|error| error.to_string());
+    worker.refuse(conn.peer, reason, status, why.as_deref());
+}
+
+/// Whether we ended a connection because its client broke the rules of HTTP/2.
+fn breaks_http2(error: &hyper::Error) -> bool {
+    let error = std::error::Error::source(error).and_then(|e| e.downcast_ref::<h2::Error>());
+    error.is_some_and(|error| error.is_library() && error.is_go_away())
 }
 
 async fn http2<S>(worker: Arc<Worker>, conn: Arc<Conn>, io: ClientIo<S>)
@@ -218,11 +230,11 @@ where
     let mut connection = pin!(builder.serve_connection(TokioIo::new(io), service));
     let mut is_told = false;
     let activity = &conn.activity;
-    poll_fn(|cx| {
+    let ended = poll_fn(|cx| {
         let is_idle =
             activity.phase() != Phase::Busy && activity.reading.poll_expired(cx).is_ready();
         if is_told && is_idle || activity.writing.poll_expired(cx).is_ready() {
-            return Poll::Ready(());
+            return Poll::Ready(Ok(()));
         }
         if !is_told && (is_idle || worker.drain.is_closing()) {
             is_told = true;
@@ -231,12 +243,14 @@ where
             let _ = activity.reading.poll_expired(cx);
             connection.as_mut().graceful_shutdown();
         }
-        if connection.as_mut().poll(cx).is_ready() {
-            return Poll::Ready(());
+        let polled = connection.as_mut().poll(cx);
+        if polled.is_ready() {
+            return polled;
         }
-        streams.poll_stalled(cx)
+        streams.poll_stalled(cx).map(Ok)
     })
     .await;
+    refused(&worker, &conn, ended.err());
 }
 
 #[cfg(test)]

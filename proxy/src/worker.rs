@@ -5,6 +5,7 @@
 
 use std::hash::{BuildHasher, RandomState};
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
@@ -14,11 +15,12 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::sync::Semaphore;
 use tokio_rustls::TlsAcceptor;
 
-use crate::accesslog::AccessLog;
+use crate::accesslog::{AccessLog, Outcome};
 use crate::activity::{Activity, Patience};
 use crate::choice;
 use crate::descriptors::Descriptors;
 use crate::drain::Drain;
+use crate::error::Reason;
 use crate::listen::{self, Socket};
 use crate::metrics::{Metrics, WorkerMetrics};
 use crate::state::{Current, Local, Pinned};
@@ -195,12 +197,24 @@ impl Worker {
         }
     }
 
+    /// Counts and logs what never became a request.
+    pub(crate) fn refuse(
+        &self,
+        client: SocketAddr,
+        reason: Reason,
+        status: u16,
+        why: Option<&str>,
+    ) {
+        self.counters().refuse(reason);
+        if let Some(log) = &self.log {
+            let outcome = Outcome::refused(client, status, reason.name(), why);
+            self.counters().lose_lines(log.write(None, &outcome));
+        }
+    }
+
     fn flush_log(&self) {
         if let Some(log) = &self.log {
-            let dropped = log.flush();
-            self.counters()
-                .log_dropped
-                .fetch_add(dropped, Ordering::Relaxed);
+            self.counters().lose_lines(log.flush());
         }
     }
 }
@@ -274,7 +288,7 @@ mod tests {
         }
     }
 
-    async fn connected(address: std::net::SocketAddr) -> TcpStream {
+    async fn connected(address: SocketAddr) -> TcpStream {
         let mut client = TcpStream::connect(address).await.unwrap();
         let ask = b"GET / HTTP/1.1\r\nhost: a.example\r\n\r\n";
         client.write_all(ask).await.unwrap();

@@ -30,13 +30,13 @@ fields! {
     request_id: &'a str, "The `X-Request-ID` that the endpoint got.";
     bytes_sent: u64, "The length of the response's body, as far as it was handed on.";
     request_time: f64, "Seconds from the request's head to the end of its response.";
-    status: u16, "The response's status; 499 when the client went away before there was one.";
+    status: u16, "The response's status; 499 when the client went away before there was one, 444 when what it sent was not answered.";
     vhost: Option<String>, "The host that was asked.";
-    request_proto: String, "The version of HTTP.";
-    path: &'a str, "The path as it came, without the query.";
+    request_proto: Option<String>, "The version of HTTP.";
+    path: Option<&'a str>, "The path as it came, without the query.";
     request_query: Option<&'a str>, "The query.";
     request_length: u64, "The length of the request's body, as far as it came.";
-    method: &'a str, "The method.";
+    method: Option<&'a str>, "The method.";
     http_referrer: Option<String>, "The request's `Referer`.";
     http_user_agent: Option<String>, "The request's `User-Agent`.";
     namespace: Option<&'a str>, "The namespace of the Ingress.";
@@ -52,30 +52,31 @@ fields! {
     why: Option<&'a str>, "The same in words.";
 }
 
-pub(super) fn write(out: &mut Vec<u8>, line: &Line, seen: &Outcome<'_>) {
-    let text = |value: &Option<HeaderValue>| {
-        value
-            .as_ref()
-            .map(|v| String::from_utf8_lossy(v.as_bytes()).into_owned())
+pub(super) fn write(out: &mut Vec<u8>, line: Option<&Line>, seen: &Outcome<'_>) {
+    let field = |of: fn(&Line) -> Option<&HeaderValue>| {
+        let value = line.and_then(of);
+        value.map(|v| String::from_utf8_lossy(v.as_bytes()).into_owned())
     };
+    let uri = line.map(|line| &line.uri);
+    let host = || uri.and_then(|uri| uri.host()).map(str::to_string);
     let line = JsonLine {
         time: Timestamp::try_from(SystemTime::now())
             .unwrap_or_default()
             .to_string(),
         remote_addr: seen.remote.ip().to_string(),
-        x_forwarded_for: text(&line.forwarded_for),
+        x_forwarded_for: field(|line| line.forwarded_for.as_ref()),
         request_id: seen.request_id,
         bytes_sent: seen.bytes_sent,
         request_time: seen.request_seconds,
         status: seen.status,
-        vhost: text(&line.host).or_else(|| line.uri.host().map(str::to_string)),
-        request_proto: format!("{:?}", line.version),
-        path: line.uri.path(),
-        request_query: line.uri.query(),
+        vhost: field(|line| line.host.as_ref()).or_else(host),
+        request_proto: line.map(|line| format!("{:?}", line.version)),
+        path: uri.map(|uri| uri.path()),
+        request_query: uri.and_then(|uri| uri.query()),
         request_length: seen.request_length,
-        method: line.method.as_str(),
-        http_referrer: text(&line.referer),
-        http_user_agent: text(&line.user_agent),
+        method: line.map(|line| line.method.as_str()),
+        http_referrer: field(|line| line.referer.as_ref()),
+        http_user_agent: field(|line| line.user_agent.as_ref()),
         namespace: seen.route.map(|route| &*route.namespace),
         ingress_name: seen.route.map(|route| &*route.ingress),
         service_name: seen.route.map(|route| &*route.service),
@@ -102,7 +103,7 @@ mod tests {
     fn a_json_line_is_one_object_whatever_the_client_sends() {
         let labels = labels();
         let mut out = Vec::new();
-        write(&mut out, &line(b"a\"\t\xff"), &outcome(&labels));
+        write(&mut out, Some(&line(b"a\"\t\xff")), &outcome(&labels));
         let text = String::from_utf8(out).unwrap();
         assert_eq!(text.matches('\n').count(), 1);
         let value: serde_json::Value = serde_json::from_str(&text).unwrap();

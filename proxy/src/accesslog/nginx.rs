@@ -9,10 +9,11 @@ use jiff::{Timestamp, tz::TimeZone};
 use super::{Line, Outcome};
 
 /// ingress-nginx's `upstreaminfo`.
-pub(super) fn write(out: &mut Vec<u8>, line: &Line, seen: &Outcome<'_>) {
-    let text =
-        |value: &Option<HeaderValue>| value.as_ref().map_or("-".into(), |v| escape(v.as_bytes()));
+pub(super) fn write(out: &mut Vec<u8>, line: Option<&Line>, seen: &Outcome<'_>) {
     let or_dash = |value: Option<String>| value.unwrap_or_else(|| "-".into());
+    let field = |of: fn(&Line) -> Option<&HeaderValue>| {
+        or_dash(line.and_then(of).map(|value| escape(value.as_bytes())))
+    };
     let upstream_name = seen.route.filter(|route| !route.service.is_empty());
     let upstream_name = upstream_name.map(|r| format!("{}-{}-{}", r.namespace, r.service, r.port));
     let time = Timestamp::try_from(SystemTime::now())
@@ -20,16 +21,14 @@ pub(super) fn write(out: &mut Vec<u8>, line: &Line, seen: &Outcome<'_>) {
         .to_zoned(TimeZone::UTC);
     let _ = writeln!(
         out,
-        "{} - - [{}] \"{} {} {:?}\" {} {} \"{}\" \"{}\" {} {:.3} [{}] [] {} {} {} {} {}",
+        "{} - - [{}] \"{}\" {} {} \"{}\" \"{}\" {} {:.3} [{}] [] {} {} {} {} {}",
         seen.remote.ip(),
         time.strftime("%d/%b/%Y:%H:%M:%S %z"),
-        line.method,
-        escape(target(&line.uri).as_bytes()),
-        line.version,
+        line.map(request).unwrap_or_default(),
         seen.status,
         seen.bytes_sent,
-        text(&line.referer),
-        text(&line.user_agent),
+        field(|line| line.referer.as_ref()),
+        field(|line| line.user_agent.as_ref()),
         seen.request_length,
         seen.request_seconds,
         upstream_name.unwrap_or_default(),
@@ -39,6 +38,11 @@ pub(super) fn write(out: &mut Vec<u8>, line: &Line, seen: &Outcome<'_>) {
         or_dash(seen.upstream_status.map(|status| status.to_string())),
         seen.request_id,
     );
+}
+
+fn request(line: &Line) -> String {
+    let target = escape(target(&line.uri).as_bytes());
+    format!("{} {target} {:?}", line.method, line.version)
 }
 
 fn target(uri: &Uri) -> &str {
@@ -66,7 +70,7 @@ mod tests {
     fn the_nginx_format_is_ingress_nginxs() {
         let labels = labels();
         let mut out = Vec::new();
-        write(&mut out, &line(b"curl\"\xff"), &outcome(&labels));
+        write(&mut out, Some(&line(b"curl\"\xff")), &outcome(&labels));
         let text = String::from_utf8(out).unwrap();
         let (before, after) = text.split_once('[').unwrap();
         assert_eq!(before, "192.0.2.1 - - ");
@@ -74,6 +78,22 @@ mod tests {
         assert_eq!(
             after,
             "\"GET /a?b=1 HTTP/1.1\" 200 12 \"-\" \"curl\\x22\\xFF\" 3 0.250 [shop-front-80] [] 10.0.0.1:80 12 0.200 200 abc\n"
+        );
+    }
+
+    #[test]
+    fn what_never_became_a_request_has_none() {
+        let mut out = Vec::new();
+        let client = "192.0.2.1:5".parse().unwrap();
+        write(
+            &mut out,
+            None,
+            &Outcome::refused(client, 400, "malformed", None),
+        );
+        let text = String::from_utf8(out).unwrap();
+        assert!(
+            text.ends_with("] \"\" 400 0 \"-\" \"-\" 0 0.000 [] [] - - - - \n"),
+            "{text}"
         );
     }
 }

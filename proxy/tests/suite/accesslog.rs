@@ -121,3 +121,46 @@ fn only_the_last_try_counts() {
     );
     assert_eq!(line["upstream_status"], 200);
 }
+
+#[test]
+fn what_never_became_a_request_is_logged() {
+    let backend = Backend::named("b");
+    let proxy = Proxy::new()
+        .manifest(Ingress::new("web").host("a.example", "s").yaml())
+        .manifest(service("s", &[backend.address]))
+        .arg("--access-log", "json")
+        .arg("--client-header-timeout", "1")
+        .start();
+    let large = format!("GET / HTTP/1.1\r\nx: {}", "x".repeat(100_000));
+    for (number, (sent, status, reason)) in [
+        ("GET / HTTP/1.1\r\nhost a.example\r\n\r\n", 400, "malformed"),
+        (&large, 431, "head_too_large"),
+        ("GET / HTTP/1.1\r\n", 408, "head_timeout"),
+        ("INVALID CONNECTION PREFACE\r\n\r\n", 444, "malformed"),
+        // DATA on a stream that was never opened.
+        (
+            "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0\0\0\x01\0\0\0\0\0\x01x",
+            444,
+            "malformed",
+        ),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let label = format!("\"{reason}\"");
+        let refusals = || proxy.metric("portreeve_refusals_total", &[&label]);
+        let before = refusals();
+        let mut client = Client::connect(proxy.http());
+        client.send(sent);
+        let answer = String::from_utf8_lossy(&client.read_to_end()).into_owned();
+        let is_answered = answer.starts_with(&format!("HTTP/1.1 {status} "));
+        assert_eq!(is_answered, status != 444, "{answer}");
+        let line = line(&proxy, number);
+        assert_eq!(
+            (&line["status"], &line["reason"], &line["method"]),
+            (&status.into(), &reason.into(), &Value::Null)
+        );
+        assert_eq!(line["remote_addr"], "127.0.0.1");
+        assert_eq!(refusals(), before + 1.0, "{line}");
+    }
+}
