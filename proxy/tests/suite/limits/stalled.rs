@@ -185,3 +185,22 @@ fn a_tail_may_end_in_trailers() {
     first_byte(&mut frames, 1);
     ends(&proxy, &mut frames);
 }
+
+#[test]
+fn a_client_that_left_behind_a_pipelined_request_is_found_out() {
+    let backend = Backend::scripted(|stream, record| {
+        record.read_until(stream, |_| false);
+        record.note_end();
+    });
+    // hyper reads nothing while a request waits, so it is the endpoint's silence that ends this.
+    let annotations = [("proxy-read-timeout", "1")];
+    let proxy = serving(backend.address, &annotations, &[("--access-log", "json")]);
+    let mut client = Client::connect(proxy.http());
+    client.send([GET, GET].concat());
+    backend.wait_for("GET / ");
+    drop(client);
+    wait_until("an end", || backend.ended() >= 1);
+    wait_until("nobody there", || open(&proxy) == 0.0);
+    let in_flight = "portreeve_upstream_requests_in_flight";
+    assert_eq!(proxy.metric(in_flight, &[]), 0.0);
+}
