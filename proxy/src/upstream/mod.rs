@@ -6,6 +6,7 @@ mod connect;
 mod endpoint;
 mod exclusive;
 mod pool;
+mod room;
 mod shared;
 mod stream;
 

@@ -17,7 +17,8 @@ use portreeve_table::Timeouts;
 
 use super::connect::{Connector, Io, Transport};
 use super::exclusive::{Exclusives, Held};
-use super::shared::{OpenStream, Shared};
+use super::room::OpenStream;
+use super::shared::Shared;
 use crate::error::Error;
 use crate::timer::{Clock, Timer};
 use crate::upload::{Progress, RequestBody};

@@ -1,11 +1,11 @@
 //! HTTP/2 connections: many requests at a time, and another connection when one is nearly full.
 //!
-//! hyper queues what a peer does not allow yet without a bound, so streams are counted here.
+//! No request is sent before the peer has said how many it takes: what it did not allow it would
+//! refuse.
 
-use std::future::{Future, poll_fn};
+use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -14,17 +14,18 @@ use hyper::client::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use portreeve_table::Timeouts;
 use rustc_hash::FxHashMap;
+use tokio::sync::Notify;
 
-use super::connect::Io;
 use super::pool::{Answer, Failure, Lease, Pool, PoolKey, Terms, in_time, is_fresh};
+use super::room::{Listening, OpenStream, Room, UNSAID};
 use crate::error::Error;
-use crate::timer::Clock;
 use crate::upload::RequestBody;
 
 /// How long a connection may be without a stream.
 const IDLE: Duration = Duration::from_secs(60);
-/// How many streams we open on one connection, however many the peer allows.
-const MAX_STREAMS: usize = 100;
+/// How many connections one endpoint may have that it allows no more streams on: it may want to be
+/// rid of one that way, and have another.
+const MAX_BARRED: usize = 4;
 /// How often a request is offered to a connection: one may go away just as it is chosen.
 const OFFERS: usize = 3;
 
@@ -38,55 +39,15 @@ struct Group {
     connections: Mutex<Vec<Multiplexed>>,
     /// Held while dialling, so that a burst of requests opens one connection and not one each.
     dialling: tokio::sync::Mutex<()>,
+    /// Told when there may be room.
+    freed: Arc<Notify>,
 }
 
 /// A connection.
 #[derive(Clone, Debug)]
 struct Multiplexed {
     sender: http2::SendRequest<RequestBody>,
-    streams: Arc<Streams>,
-}
-
-/// How many streams a connection has and may have.
-#[derive(Debug)]
-struct Streams {
-    open: AtomicUsize,
-    limit: AtomicUsize,
-    idle_since: AtomicU64,
-    clock: Arc<Clock>,
-}
-
-/// One open stream, until it is dropped.
-#[derive(Debug)]
-pub(crate) struct OpenStream(Arc<Streams>);
-
-impl Drop for OpenStream {
-    fn drop(&mut self) {
-        if self.0.open.fetch_sub(1, Ordering::Relaxed) == 1 {
-            let now = self.0.clock.now_millis();
-            self.0.idle_since.store(now, Ordering::Relaxed);
-        }
-    }
-}
-
-impl Streams {
-    fn new(clock: &Arc<Clock>) -> Arc<Self> {
-        Arc::new(Self {
-            open: AtomicUsize::new(0),
-            limit: AtomicUsize::new(MAX_STREAMS),
-            idle_since: AtomicU64::new(clock.now_millis()),
-            clock: Arc::clone(clock),
-        })
-    }
-
-    fn open(self: &Arc<Self>) -> OpenStream {
-        self.open.fetch_add(1, Ordering::Relaxed);
-        OpenStream(Arc::clone(self))
-    }
-
-    fn count(&self) -> usize {
-        self.open.load(Ordering::Relaxed)
-    }
+    room: Arc<Room>,
 }
 
 impl Shared {
@@ -99,9 +60,9 @@ impl Shared {
         let mut groups = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         groups.retain(|key, group| {
             group.lock().retain(|connection| {
-                let idle_since = connection.streams.idle_since.load(Ordering::Relaxed);
+                let idle_since = connection.room.idle_since();
                 let keeps = is_alive(&key.address) && is_fresh(idle_since, now, IDLE);
-                !connection.sender.is_closed() && (keeps || connection.streams.count() > 0)
+                !connection.sender.is_closed() && (keeps || connection.room.count() > 0)
             });
             Arc::strong_count(group) > 1 || !group.lock().is_empty()
         });
@@ -115,14 +76,20 @@ impl Group {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The connection with the fewest streams, unless even that one is nearly full.
+    /// The connection with the fewest streams, unless there is no room on any.
     fn find(&self) -> Option<(Multiplexed, OpenStream)> {
         let mut connections = self.lock();
         connections.retain(|connection| !connection.sender.is_closed());
-        let connection = connections.iter().min_by_key(|c| c.streams.count())?;
-        let limit = connection.streams.limit.load(Ordering::Relaxed);
-        let has_room = connection.streams.count() < (limit * 4 / 5).max(1).min(limit);
-        has_room.then(|| (connection.clone(), connection.streams.open()))
+        let free = connections.iter().filter(|c| c.room.is_free());
+        let connection = free.min_by_key(|c| c.room.count())?;
+        Some((connection.clone(), connection.room.open()))
+    }
+
+    /// Whether another connection may be of use: not where one never allowed anything.
+    fn may_grow(&self) -> bool {
+        let connections = self.lock();
+        let barred = || connections.iter().filter(|c| c.room.is_barred());
+        barred().all(|c| c.room.has_allowed()) && barred().count() < MAX_BARRED
     }
 }
 
@@ -172,7 +139,8 @@ impl Pool {
         joined.unwrap_or(Err(Error::ConnectTimeout))
     }
 
-    /// A place on a connection that somebody else has opened meanwhile, else on a new one.
+    /// A place on a connection that somebody else has opened meanwhile, else on a new one, else
+    /// on the first that has one.
     async fn join(
         &self,
         group: &Group,
@@ -180,18 +148,35 @@ impl Pool {
         waits: &Timeouts,
     ) -> Result<(Multiplexed, OpenStream), Error> {
         let _dialling = group.dialling.lock().await;
-        if let Some(found) = group.find() {
-            return Ok(found);
+        let mut may_dial = true;
+        loop {
+            if let Some(found) = group.find() {
+                return Ok(found);
+            }
+            if may_dial && group.may_grow() {
+                let new = self.dial_shared(key, waits, &group.freed).await?;
+                group.lock().push(new.clone());
+                if new.room.is_free() {
+                    let stream = new.room.open();
+                    return Ok((new, stream));
+                }
+                may_dial = false;
+            } else {
+                group.freed.notified().await;
+            }
         }
-        let connection = self.dial_shared(key, waits).await?;
-        let stream = connection.streams.open();
-        group.lock().push(connection.clone());
-        Ok((connection, stream))
     }
 
-    async fn dial_shared(&self, key: &PoolKey, waits: &Timeouts) -> Result<Multiplexed, Error> {
-        let io = self.connect(key, waits).await?;
+    async fn dial_shared(
+        &self,
+        key: &PoolKey,
+        waits: &Timeouts,
+        freed: &Arc<Notify>,
+    ) -> Result<Multiplexed, Error> {
+        let room = Room::new(&self.clock, freed);
+        let io = Listening::new(self.connect(key, waits).await?, &room);
         let (sender, connection) = http2::Builder::new(TokioExecutor::new())
+            .initial_max_send_streams(UNSAID)
             .initial_stream_window_size(1 << 20)
             .initial_connection_window_size(4 << 20)
             .max_send_buf_size(64 * 1024)
@@ -202,23 +187,18 @@ impl Pool {
             .handshake(TokioIo::new(io))
             .await
             .map_err(Error::Upstream)?;
-        let streams = Streams::new(&self.clock);
-        tokio::spawn(drive(connection, Arc::clone(&streams)));
-        Ok(Multiplexed { sender, streams })
+        let mut connection = Box::pin(connection);
+        if !room
+            .greet(connection.as_mut())
+            .await
+            .map_err(Error::Upstream)?
+        {
+            let silent = "the endpoint closed the connection before it spoke HTTP/2";
+            let silent = io::Error::new(io::ErrorKind::UnexpectedEof, silent);
+            return Err(Error::Connect(silent));
+        }
+        let driven = Arc::clone(&room);
+        tokio::spawn(async move { driven.drive(connection).await });
+        Ok(Multiplexed { sender, room })
     }
-}
-
-/// Drives a connection and notes how many streams the peer allows.
-async fn drive(
-    connection: http2::Connection<TokioIo<Io>, RequestBody, TokioExecutor>,
-    streams: Arc<Streams>,
-) {
-    let mut connection = pin!(connection);
-    let _ = poll_fn(|cx| {
-        let polled = connection.as_mut().poll(cx);
-        let limit = connection.current_max_send_streams().min(MAX_STREAMS);
-        streams.limit.store(limit, Ordering::Relaxed);
-        polled
-    })
-    .await;
 }

@@ -24,5 +24,6 @@ mod external;
 mod limits;
 mod metrics;
 mod routing;
+mod streams;
 mod tls;
 mod upgrade;

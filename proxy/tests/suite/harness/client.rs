@@ -49,7 +49,7 @@ impl Client {
         Self::over(TcpStream::connect(to).unwrap())
     }
 
-    fn over(stream: TcpStream) -> Self {
+    pub fn over(stream: TcpStream) -> Self {
         stream.set_read_timeout(Some(SOON)).unwrap();
         stream.set_nodelay(true).unwrap();
         Self {

@@ -1,6 +1,6 @@
 //! HTTP/2 by hand, for what no library would send.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpStream};
 
 use super::client::Client;
 
@@ -13,8 +13,11 @@ pub const GOAWAY: u8 = 7;
 pub const WINDOW_UPDATE: u8 = 8;
 
 pub const END_STREAM: u8 = 1;
+/// The number of the setting that says how many streams are allowed.
+pub const MAX_CONCURRENT_STREAMS: u16 = 3;
 const END_HEADERS: u8 = 4;
 const ACK: u8 = 1;
+const PREFACE: &str = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// A frame as it came.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,8 +50,21 @@ impl Frames {
     /// Connects with these settings, each a number and a value.
     pub fn connect(to: SocketAddr, settings: &[(u16, u32)]) -> Self {
         let mut client = Client::connect(to);
-        client.send("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
+        client.send(PREFACE);
         let mut frames = Self { client };
+        frames.settings(settings);
+        frames
+    }
+
+    /// The other side of a connection that somebody else began, with nothing said on it yet.
+    pub fn accepted(stream: &TcpStream) -> Self {
+        let mut client = Client::over(stream.try_clone().unwrap());
+        client.read_exactly(PREFACE.len());
+        Self { client }
+    }
+
+    /// Says settings, each a number and a value.
+    pub fn settings(&mut self, settings: &[(u16, u32)]) {
         let settings = settings.iter().flat_map(|(number, value)| {
             [
                 number.to_be_bytes().as_slice(),
@@ -56,8 +72,12 @@ impl Frames {
             ]
             .concat()
         });
-        frames.send(SETTINGS, 0, 0, &settings.collect::<Vec<_>>());
-        frames
+        self.send(SETTINGS, 0, 0, &settings.collect::<Vec<_>>());
+    }
+
+    /// Ends a stream with a response of nothing but 200.
+    pub fn ok(&mut self, stream: u32) {
+        self.send(HEADERS, END_STREAM | END_HEADERS, stream, &[0x88]);
     }
 
     pub fn send(&mut self, kind: u8, flags: u8, stream: u32, payload: &[u8]) {

@@ -1,0 +1,221 @@
+//! Streams to endpoints that speak HTTP/2: how many there may be.
+
+use std::net::{Shutdown, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use http::Request;
+
+use crate::harness::frames::{Frame, Frames, GOAWAY, HEADERS, MAX_CONCURRENT_STREAMS, PING};
+use crate::harness::{
+    Backend, H2Client, Ingress, Proxy, Started, get, on, reply, service, wait_until,
+};
+
+fn serving(endpoints: &[SocketAddr], annotations: &[(&str, &str)]) -> Started {
+    let mut ingress = Ingress::new("i")
+        .annotate("backend-protocol", "GRPC")
+        .host("a.example", "s");
+    for (name, value) in annotations {
+        ingress = ingress.annotate(name, value);
+    }
+    Proxy::new()
+        .manifest(ingress.yaml())
+        .manifest(service("s", endpoints))
+        .start()
+}
+
+fn in_flight(proxy: &Started, count: f64) {
+    wait_until(&format!("{count} requests in flight"), || {
+        proxy.metric("portreeve_upstream_requests_in_flight", &[]) == count
+    });
+}
+
+/// Begins so many requests over one connection.
+fn begin(client: &H2Client, count: usize) -> Vec<h2::client::ResponseFuture> {
+    let request = || Request::get("http://a.example/").body(()).unwrap();
+    let begun = (0..count).map(|_| client.begin(request(), true).0);
+    begun.collect()
+}
+
+fn all_are_answered(responses: Vec<h2::client::ResponseFuture>) {
+    for response in responses {
+        assert_eq!(on(reply(response)).status, 200);
+    }
+}
+
+/// A flag that the test raises and backends wait for.
+#[derive(Clone, Default)]
+struct Flag(Arc<AtomicBool>);
+
+impl Flag {
+    fn raise(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    fn wait(&self) {
+        wait_until("the test's flag", || self.0.load(Ordering::Relaxed));
+    }
+}
+
+/// The next stream that is opened.
+fn opened(frames: &mut Frames) -> Option<u32> {
+    loop {
+        match frames.next()? {
+            Frame {
+                kind: HEADERS,
+                stream,
+                ..
+            } => return Some(stream),
+            Frame { kind: GOAWAY, .. } => return None,
+            _ => {}
+        }
+    }
+}
+
+#[test]
+fn no_more_streams_are_opened_than_are_allowed() {
+    let (go, begun) = (Flag::default(), Arc::new(AtomicUsize::new(0)));
+    let backend = Backend::scripted({
+        let (go, begun) = (go.clone(), Arc::clone(&begun));
+        move |stream, record| {
+            let mut frames = Frames::accepted(stream);
+            go.wait();
+            frames.settings(&[(MAX_CONCURRENT_STREAMS, 2)]);
+            let streams = [opened(&mut frames).unwrap(), opened(&mut frames).unwrap()];
+            begun.fetch_add(2, Ordering::Relaxed);
+            // Were there a third, it would be here before the last has been opened elsewhere.
+            wait_until("all streams", || begun.load(Ordering::Relaxed) == 10);
+            for stream in streams {
+                frames.ok(stream);
+            }
+            if opened(&mut frames).is_some() {
+                record.note_end();
+            }
+        }
+    });
+    let proxy = serving(&[backend.address], &[]);
+    let client = H2Client::connect(proxy.http());
+    let responses = begin(&client, 10);
+    in_flight(&proxy, 10.0);
+    go.raise();
+    all_are_answered(responses);
+    assert_eq!((backend.connections(), backend.ended()), (5, 0));
+}
+
+#[test]
+fn nothing_is_sent_before_it_is_known_how_much() {
+    let go = Flag::default();
+    let backend = Backend::scripted({
+        let go = go.clone();
+        move |stream, record| {
+            go.wait();
+            stream.set_nonblocking(true).unwrap();
+            record.read_until(stream, |_| false);
+            stream.set_nonblocking(false).unwrap();
+            stream.shutdown(Shutdown::Both).unwrap();
+        }
+    });
+    let proxy = serving(&[backend.address], &[]);
+    let client = H2Client::connect(proxy.http());
+    let responses = begin(&client, 3);
+    in_flight(&proxy, 3.0);
+    go.raise();
+    for response in responses {
+        assert_eq!(on(reply(response)).status, 502);
+    }
+    // The preface, settings, and a larger window for the connection.
+    let received = backend.received();
+    let (preface, rest) = received.split_at(24);
+    assert_eq!(preface, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
+    assert!(!rest.contains("a.example"), "{rest:?}");
+}
+
+/// Everything waits while nothing is allowed, and goes on when something is.
+#[test]
+fn a_peer_may_allow_nothing_for_a_while() {
+    let go = Flag::default();
+    let backend = Backend::scripted({
+        let go = go.clone();
+        move |stream, _| {
+            let mut frames = Frames::accepted(stream);
+            frames.settings(&[(MAX_CONCURRENT_STREAMS, 0)]);
+            go.wait();
+            frames.settings(&[(MAX_CONCURRENT_STREAMS, 1)]);
+            while let Some(stream) = opened(&mut frames) {
+                frames.ok(stream);
+            }
+        }
+    });
+    let proxy = serving(&[backend.address], &[("proxy-connect-timeout", "60")]);
+    let client = H2Client::connect(proxy.http());
+    let responses = begin(&client, 3);
+    in_flight(&proxy, 3.0);
+    wait_until("the connection", || backend.connections() == 1);
+    go.raise();
+    all_are_answered(responses);
+}
+
+#[test]
+fn a_peer_that_allows_nothing_gets_one_connection() {
+    let backend = Backend::scripted(|stream, _| {
+        let mut frames = Frames::accepted(stream);
+        frames.settings(&[(MAX_CONCURRENT_STREAMS, 0)]);
+        while frames.next().is_some() {}
+    });
+    let proxy = serving(&[backend.address], &[("proxy-connect-timeout", "1")]);
+    let client = H2Client::connect(proxy.http());
+    for response in begin(&client, 20) {
+        assert_eq!(on(reply(response)).status, 504);
+    }
+    assert_eq!(get(proxy.http(), "a.example", "/").status, 504);
+    assert_eq!(backend.connections(), 1);
+    let refusals = proxy.metric("portreeve_refusals_total", &["\"connect_timeout\""]);
+    assert_eq!(refusals, 21.0);
+}
+
+/// Allowing nothing more is a way to be rid of a connection; its last stream may take long.
+#[test]
+fn a_peer_that_allows_nothing_more_gets_another_connection_but_few() {
+    let go = Flag::default();
+    let barred = Arc::new(AtomicUsize::new(0));
+    let backend = Backend::scripted({
+        let (go, barred) = (go.clone(), Arc::clone(&barred));
+        move |stream, _| {
+            let mut frames = Frames::accepted(stream);
+            frames.settings(&[(MAX_CONCURRENT_STREAMS, 1)]);
+            let stream = opened(&mut frames).unwrap();
+            frames.settings(&[(MAX_CONCURRENT_STREAMS, 0)]);
+            frames.send(PING, 0, 0, &[0; 8]);
+            while frames.next().unwrap().kind != PING {}
+            barred.fetch_add(1, Ordering::Relaxed);
+            go.wait();
+            frames.ok(stream);
+            while frames.next().is_some() {}
+        }
+    });
+    let proxy = serving(&[backend.address], &[("proxy-connect-timeout", "1")]);
+    let client = H2Client::connect(proxy.http());
+    let mut responses = Vec::new();
+    for count in 1..=4 {
+        responses.extend(begin(&client, 1));
+        wait_until("the end of what is allowed", || {
+            barred.load(Ordering::Relaxed) == count
+        });
+    }
+    assert_eq!(get(proxy.http(), "a.example", "/").status, 504);
+    go.raise();
+    all_are_answered(responses);
+    assert_eq!(backend.connections(), 4);
+}
+
+#[test]
+fn what_does_not_speak_http2_is_said() {
+    for said in [&b"HTTP/1.1 400 Bad Request\r\n\r\n"[..], b""] {
+        let backend = Backend::scripted(move |stream, record| {
+            record.read_until(stream, |bytes| bytes.len() >= 24);
+            std::io::Write::write_all(stream, said).unwrap();
+        });
+        let proxy = serving(&[backend.address], &[]);
+        assert_eq!(get(proxy.http(), "a.example", "/").status, 502);
+    }
+}
