@@ -1,11 +1,11 @@
 //! External names, followed by DNS: where a Service of type ExternalName leads now.
 //!
-//! A name is asked for again when its answer has expired. A server that does not answer takes
-//! nothing away; one that says there is no such name does.
+//! A name is asked for again when its answer has expired, and waits for no other. A server that
+//! does not answer takes nothing away; one that says there is no such name does.
 //! What an answer says is checked before anything is connected to it: a name may not lead to
 //! what its author could not have written as an endpoint.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,7 +18,7 @@ use hickory_resolver::lookup_ip::LookupIp;
 use hickory_resolver::net::NetError;
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use portreeve_table::{Endpoint, External, Stage, may_be_endpoint};
-use tokio::task::JoinSet;
+use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::{Instant, sleep_until};
 
 use super::Sink;
@@ -26,7 +26,7 @@ use crate::wiring::say;
 
 /// The shortest and the longest time that an answer is believed.
 const TTL: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
-/// After how long a name without an answer is asked for again.
+/// After how long a name without an answer is asked for again, or somebody to ask is looked for.
 const AGAIN: Duration = Duration::from_secs(1);
 
 /// Where names lead.
@@ -56,9 +56,27 @@ pub(crate) struct Resolver {
 }
 
 /// What is known of one name.
+#[derive(Default)]
 struct Known {
-    addresses: Vec<IpAddr>,
-    until: Instant,
+    /// Where it leads; `None` before the first answer.
+    addresses: Option<Vec<IpAddr>>,
+    /// When it is to be asked for again; `None` while it is being asked for.
+    until: Option<Instant>,
+}
+
+/// What a server said of a name.
+type Answer = Result<LookupIp, NetError>;
+
+/// What is known and what is being asked.
+struct Following {
+    resolver: Resolver,
+    /// Who is asked, once there was a name to ask for.
+    dns: Option<TokioResolver>,
+    /// When somebody to ask is looked for again; `None` while nobody is missed.
+    look: Option<Instant>,
+    known: BTreeMap<Box<str>, Known>,
+    asking: JoinSet<Answer>,
+    asked: HashMap<Id, Box<str>>,
 }
 
 impl Resolver {
@@ -74,63 +92,30 @@ impl Resolver {
 
     /// Follows the names of the running configuration for as long as the process lives.
     pub(crate) async fn follow(self, sink: Arc<Sink>) {
-        let mut known = BTreeMap::new();
-        let mut dns = None;
+        let mut following = Following {
+            resolver: self,
+            dns: None,
+            look: None,
+            known: BTreeMap::new(),
+            asking: JoinSet::new(),
+            asked: HashMap::new(),
+        };
         loop {
-            let wanted = wanted(&sink);
-            if dns.is_none() && !wanted.is_empty() {
-                let made = self.dns();
-                dns = made
-                    .inspect_err(|error| {
-                        say(format_args!("external names cannot be resolved: {error}"))
-                    })
-                    .ok();
-            }
-            known.retain(|name, _| wanted.contains(name));
-            if let Some(dns) = &dns {
-                self.ask(dns, wanted, &mut known).await;
-            }
-            let names = known
-                .iter()
-                .map(|(name, known)| (name.clone(), known.addresses.clone()));
-            let names = Names(names.collect());
+            following.want(wanted(&sink));
+            let names = following.names();
             if *sink.current.load().names != names {
                 sink.resolved(names);
             }
             tokio::select! {
                 () = sink.changed.notified() => {}
-                () = next(&known) => {}
+                () = due(&following.known, following.look) => {}
+                Some(answer) = following.asking.join_next_with_id() => following.hear(answer),
             }
-        }
-    }
-
-    /// Asks for the names whose answers have expired, all at once, and learns what they say.
-    async fn ask(
-        &self,
-        dns: &TokioResolver,
-        wanted: BTreeSet<Box<str>>,
-        known: &mut BTreeMap<Box<str>, Known>,
-    ) {
-        let now = Instant::now();
-        let mut asked = JoinSet::new();
-        for name in wanted {
-            if known.get(&name).is_none_or(|known| known.until <= now) {
-                let dns = dns.clone();
-                asked.spawn(async move {
-                    // With a dot behind it, a name is not looked for below the system's own domains.
-                    let answer = dns.lookup_ip(format!("{name}.")).await;
-                    (name, answer)
-                });
-            }
-        }
-        for (name, answer) in asked.join_all().await {
-            let last = known.remove(&name).map(|known| known.addresses);
-            known.insert(name, self.learn(answer, last));
         }
     }
 
     /// What is known after an answer. Without one, what was known stays.
-    fn learn(&self, answer: Result<LookupIp, NetError>, last: Option<Vec<IpAddr>>) -> Known {
+    fn learn(&self, answer: Answer, last: Option<Vec<IpAddr>>) -> Known {
         match answer {
             Ok(answer) => {
                 let mut addresses: Vec<_> = answer
@@ -140,17 +125,17 @@ impl Resolver {
                 addresses.sort_unstable();
                 addresses.dedup();
                 Known {
-                    addresses,
-                    until: Instant::from_std(answer.valid_until()),
+                    addresses: Some(addresses),
+                    until: Some(Instant::from_std(answer.valid_until())),
                 }
             }
             Err(error) => Known {
                 addresses: if error.is_no_records_found() {
-                    Vec::new()
+                    Some(Vec::new())
                 } else {
-                    last.unwrap_or_default()
+                    last
                 },
-                until: Instant::now() + AGAIN,
+                until: Some(Instant::now() + AGAIN),
             },
         }
     }
@@ -174,6 +159,80 @@ impl Resolver {
     }
 }
 
+impl Following {
+    /// Forgets what is not wanted, and asks for what is wanted and not known, or not any more.
+    fn want(&mut self, wanted: BTreeSet<Box<str>>) {
+        self.known.retain(|name, _| wanted.contains(name));
+        if wanted.is_empty() {
+            self.look = None;
+        } else {
+            self.find_dns();
+        }
+        let Some(dns) = &self.dns else {
+            return;
+        };
+        let now = Instant::now();
+        for name in wanted {
+            let known = self.known.entry(name.clone()).or_insert_with(|| Known {
+                addresses: None,
+                until: Some(now),
+            });
+            if known.until.is_some_and(|until| until <= now) {
+                known.until = None;
+                let dns = dns.clone();
+                // With a dot behind it, a name is not looked for below the system's own domains.
+                let query = format!("{name}.");
+                let task = self.asking.spawn(async move { dns.lookup_ip(query).await });
+                self.asked.insert(task.id(), name);
+            }
+        }
+    }
+
+    /// Finds out whom to ask, and tries again later when that is not known.
+    fn find_dns(&mut self) {
+        let now = Instant::now();
+        if self.dns.is_some() || self.look.is_some_and(|look| now < look) {
+            return;
+        }
+        match self.resolver.dns() {
+            Ok(dns) => (self.dns, self.look) = (Some(dns), None),
+            Err(error) => {
+                if self.look.replace(now + AGAIN).is_none() {
+                    say(format_args!("external names cannot be resolved: {error}"));
+                }
+            }
+        }
+    }
+
+    /// Notes an answer.
+    fn hear(&mut self, answer: Result<(Id, Answer), JoinError>) {
+        let (id, answer) = match answer {
+            Ok((id, answer)) => (id, Some(answer)),
+            Err(error) => (error.id(), None),
+        };
+        let name = self.asked.remove(&id);
+        let Some(known) = name.and_then(|name| self.known.get_mut(&name)) else {
+            return;
+        };
+        let last = known.addresses.take();
+        *known = match answer {
+            Some(answer) => self.resolver.learn(answer, last),
+            None => Known {
+                addresses: last,
+                until: Some(Instant::now() + AGAIN),
+            },
+        };
+    }
+
+    /// Where the names lead, as far as that is known.
+    fn names(&self) -> Names {
+        let known = self.known.iter();
+        let names =
+            known.filter_map(|(name, known)| Some((name.clone(), known.addresses.clone()?)));
+        Names(names.collect())
+    }
+}
+
 /// The names that the running configuration wants resolved.
 fn wanted(sink: &Sink) -> BTreeSet<Box<str>> {
     let generation = sink.current.load();
@@ -185,9 +244,10 @@ fn wanted(sink: &Sink) -> BTreeSet<Box<str>> {
         .collect()
 }
 
-/// Waits until the first answer expires; for ever when there is none.
-async fn next(known: &BTreeMap<Box<str>, Known>) {
-    match known.values().map(|known| known.until).min() {
+/// Waits until there is something to ask, or somebody to ask is looked for; for ever when neither.
+async fn due(known: &BTreeMap<Box<str>, Known>, look: Option<Instant>) {
+    let expire = known.values().filter_map(|known| known.until);
+    match expire.chain(look).min() {
         Some(first) => sleep_until(first).await,
         None => std::future::pending().await,
     }
