@@ -49,7 +49,7 @@ pub(crate) struct Destination<'a> {
     pub(crate) upstream: &'a Upstream,
     pub(crate) choice: Choice,
     pub(crate) session: Option<Session>,
-    transport: Transport,
+    pub(crate) transport: Transport,
 }
 
 /// A request on its way to an endpoint, and what is to be remembered of the client's.

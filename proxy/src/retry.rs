@@ -1,8 +1,9 @@
 //! Which failures may be tried again, where, and how often.
 //!
 //! A request of which not a byte was written may go elsewhere. One that was written may be
-//! repeated only when its route says so, its method may be repeated and its body is empty; and
-//! never once its response has begun to be passed on.
+//! repeated only when its route says so, its body is empty, and its method may be repeated or the
+//! endpoint says that it did nothing with it; and never once its response has begun to be passed
+//! on.
 
 use http::{Method, Request};
 use portreeve_table::{Retry, RetryOn};
@@ -18,6 +19,8 @@ pub(crate) struct Tries<'a> {
     retry: &'a Retry,
     /// A copy of the request, when it may be sent twice.
     spare: Option<Box<Request<()>>>,
+    /// Whether even an endpoint that did something with it may get it again.
+    is_repeatable: bool,
     tried: Vec<usize>,
     chosen: Chosen,
     reuse: Reuse,
@@ -37,16 +40,18 @@ impl<'a> Tries<'a> {
         request: &Option<Request<RequestBody>>,
         has_body: bool,
     ) -> Option<Self> {
-        let is_repeatable = |request: &&Request<_>| {
-            !has_body && (retry.non_idempotent || is_idempotent(request.method()))
-        };
-        let worth_it = request.as_ref().filter(|_| !retry.on.is_empty());
-        let spare = worth_it.filter(is_repeatable);
+        let request = request.as_ref();
+        let request = request.filter(|_| !has_body && !retry.on.is_empty());
+        let is_idempotent = request.is_some_and(|request| is_idempotent(request.method()));
+        let is_repeatable = retry.non_idempotent || is_idempotent;
+        let may_be_refused = destination.transport.is_multiplexed();
+        let spare = request.filter(|_| is_repeatable || may_be_refused);
         let spare = spare.map(|request| Box::new(head_of(request)));
         Some(Self {
             destination,
             retry,
             spare,
+            is_repeatable,
             tried: Vec::new(),
             chosen: pick(destination, &[])?,
             reuse: Reuse::Allowed,
@@ -79,7 +84,7 @@ impl<'a> Tries<'a> {
         if !self.retry.on.contains(&RetryOn::Status(status)) {
             return false;
         }
-        self.restore(request) && self.move_on()
+        self.is_repeatable && self.restore(request) && self.move_on()
     }
 
     /// Prepares another try after a failure; the request is in its place then.
@@ -91,14 +96,20 @@ impl<'a> Tries<'a> {
         failure: Failure,
         request: &mut Option<Request<RequestBody>>,
     ) -> Result<(), Error> {
-        let Failure { error, was_reused } = failure;
+        let Failure {
+            error,
+            was_reused,
+            was_refused,
+        } = failure;
         let is_allowed = self.retry.on.contains(&kind(&error));
-        if !is_allowed || !self.restore(request) {
+        let may_repeat = request.is_some() || was_refused || self.is_repeatable;
+        if !is_allowed || !may_repeat || !self.restore(request) {
             return Err(error);
         }
-        let is_stale = was_reused && self.reuse == Reuse::Allowed;
-        if is_stale && matches!(error, Error::Upstream(_)) {
-            // It closed an idle connection as we wrote into it: it deserves a fresh one.
+        let is_stale = was_refused || was_reused && matches!(error, Error::Upstream(_));
+        if is_stale && self.reuse == Reuse::Allowed {
+            // It closed an idle connection as we wrote into it, or is leaving this one: it deserves
+            // a fresh one.
             self.reuse = Reuse::Never;
             return Ok(());
         }

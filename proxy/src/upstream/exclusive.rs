@@ -133,7 +133,12 @@ impl Pool {
                     });
                 }
                 Err(_) if was_reused && request.is_some() => {}
-                Err(error) => return Err(Failure { error, was_reused }),
+                Err(error) => {
+                    return Err(Failure {
+                        was_reused,
+                        ..error.into()
+                    });
+                }
             }
         }
     }

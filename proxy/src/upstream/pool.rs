@@ -79,6 +79,8 @@ pub(crate) struct Failure {
     pub(crate) error: Error,
     /// Whether the connection had served others before, and so may have been closing.
     pub(crate) was_reused: bool,
+    /// Whether the endpoint says that it did nothing with the request.
+    pub(crate) was_refused: bool,
 }
 
 impl From<Error> for Failure {
@@ -86,6 +88,7 @@ impl From<Error> for Failure {
         Self {
             error,
             was_reused: false,
+            was_refused: false,
         }
     }
 }

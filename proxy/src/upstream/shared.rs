@@ -3,6 +3,7 @@
 //! No request is sent before the peer has said how many it takes: what it did not allow it would
 //! refuse.
 
+use std::error::Error as _;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
@@ -117,7 +118,12 @@ impl Pool {
                     });
                 }
                 Err(_) if request.is_some() && offers < OFFERS => {}
-                Err(error) => return Err(error.into()),
+                Err(error) => {
+                    return Err(Failure {
+                        was_refused: is_refused(&error),
+                        ..error.into()
+                    });
+                }
             }
         }
     }
@@ -201,4 +207,17 @@ impl Pool {
         tokio::spawn(async move { driven.drive(connection).await });
         Ok(Multiplexed { sender, room })
     }
+}
+
+/// Whether the endpoint says that it did nothing with a request (RFC 9113, section 8.7): it
+/// refused the stream, or was going away and says that it came to others only.
+fn is_refused(error: &Error) -> bool {
+    let Error::Upstream(error) = error else {
+        return false;
+    };
+    let error = error.source().and_then(|e| e.downcast_ref::<h2::Error>());
+    error.is_some_and(|error| {
+        let is_refusal = error.is_reset() && error.reason() == Some(h2::Reason::REFUSED_STREAM);
+        error.is_remote() && (is_refusal || error.is_go_away())
+    })
 }

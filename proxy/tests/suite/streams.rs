@@ -1,4 +1,4 @@
-//! Streams to endpoints that speak HTTP/2: how many there may be.
+//! Streams to endpoints that speak HTTP/2: how many there may be, and what becomes of refused ones.
 
 use std::net::{Shutdown, SocketAddr};
 use std::sync::Arc;
@@ -6,10 +6,15 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use http::Request;
 
-use crate::harness::frames::{Frame, Frames, GOAWAY, HEADERS, MAX_CONCURRENT_STREAMS, PING};
+use crate::harness::frames::{
+    Frame, Frames, GOAWAY, HEADERS, MAX_CONCURRENT_STREAMS, PING, RST_STREAM,
+};
 use crate::harness::{
     Backend, H2Client, Ingress, Proxy, Started, get, on, reply, service, wait_until,
 };
+
+const INTERNAL_ERROR: u32 = 2;
+const REFUSED_STREAM: u32 = 7;
 
 fn serving(endpoints: &[SocketAddr], annotations: &[(&str, &str)]) -> Started {
     let mut ingress = Ingress::new("i")
@@ -206,6 +211,102 @@ fn a_peer_that_allows_nothing_more_gets_another_connection_but_few() {
     go.raise();
     all_are_answered(responses);
     assert_eq!(backend.connections(), 4);
+}
+
+/// What a backend does with the first stream on each of its first connections.
+#[derive(Clone, Copy, Debug)]
+enum Refusal {
+    Reset(u32),
+    /// Going away, having come to streams up to this one.
+    Goaway(u32),
+}
+
+/// A backend that refuses so many requests and answers all others; each is noted as it comes.
+fn refusing(count: usize, how: Refusal) -> Backend {
+    let left = AtomicUsize::new(count);
+    Backend::scripted(move |stream, record| {
+        let mut frames = Frames::accepted(stream);
+        frames.settings(&[]);
+        while let Some(stream) = opened(&mut frames) {
+            record.note(b"request ");
+            let is_refused = left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| {
+                left.checked_sub(1)
+            });
+            match how {
+                _ if is_refused.is_err() => frames.ok(stream),
+                Refusal::Reset(reason) => {
+                    frames.send(RST_STREAM, 0, stream, &reason.to_be_bytes());
+                }
+                Refusal::Goaway(last) => {
+                    frames.send(GOAWAY, 0, 0, &[last.to_be_bytes(), [0; 4]].concat());
+                    break;
+                }
+            }
+        }
+        let _ = frames.client.stream.shutdown(Shutdown::Write);
+        while frames.next().is_some() {}
+    })
+}
+
+fn requests(backend: &Backend) -> usize {
+    backend.received().matches("request ").count()
+}
+
+#[test]
+fn what_was_refused_is_sent_again() {
+    use Refusal::{Goaway, Reset};
+    for (method, body, how, expected, sent) in [
+        // Nothing was done with it, so any method may be repeated.
+        ("GET", false, Reset(REFUSED_STREAM), 200, 2),
+        ("POST", false, Reset(REFUSED_STREAM), 200, 2),
+        ("GET", false, Goaway(0), 200, 2),
+        ("POST", false, Goaway(0), 200, 2),
+        // Something may have been.
+        ("POST", false, Reset(INTERNAL_ERROR), 502, 1),
+        ("POST", false, Goaway(1), 502, 1),
+        // A body is not kept.
+        ("POST", true, Reset(REFUSED_STREAM), 502, 1),
+    ] {
+        let backend = refusing(1, how);
+        let proxy = serving(&[backend.address], &[]);
+        let client = H2Client::connect(proxy.http());
+        let request = Request::builder().method(method).uri("http://a.example/");
+        let request = request.body(()).unwrap();
+        let reply = match body {
+            true => client.post(request, "body", None),
+            false => client.get(request),
+        };
+        let case = format!("{method} {body} {how:?}");
+        assert_eq!(
+            (reply.status, requests(&backend)),
+            (expected, sent),
+            "{case}"
+        );
+    }
+}
+
+#[test]
+fn who_refuses_again_is_passed_over_and_not_for_ever() {
+    let how = Refusal::Reset(REFUSED_STREAM);
+    let [busy, idle] = [refusing(usize::MAX, how), refusing(0, how)];
+    let proxy = serving(&[busy.address, idle.address], &[]);
+    let client = H2Client::connect(proxy.http());
+    let post = || Request::post("http://a.example/").body(()).unwrap();
+    for _ in 0..4 {
+        assert_eq!(client.get(post()).status, 200);
+    }
+    assert_eq!((requests(&busy) > 0, requests(&idle)), (true, 4));
+
+    let proxy = serving(&[busy.address], &[]);
+    let client = H2Client::connect(proxy.http());
+    let before = requests(&busy);
+    assert_eq!(client.get(post()).status, 502);
+    assert_eq!(requests(&busy) - before, 2, "once more, then no more");
+    let proxy = serving(&[busy.address], &[("proxy-next-upstream", "off")]);
+    let client = H2Client::connect(proxy.http());
+    let before = requests(&busy);
+    assert_eq!(client.get(post()).status, 502);
+    assert_eq!(requests(&busy) - before, 1, "the route says never");
 }
 
 #[test]

@@ -19,6 +19,11 @@ impl Record {
         self.0.lock().unwrap().clone()
     }
 
+    /// Notes something as if it had come.
+    pub fn note(&self, bytes: &[u8]) {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+    }
+
     /// Notes that the other side has ended the connection, for [`Backend::ended`].
     pub fn note_end(&self) {
         self.1.store(true, Ordering::Relaxed);
