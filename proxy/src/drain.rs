@@ -18,6 +18,14 @@ pub(crate) struct Pace {
     pub(crate) timeout: Duration,
 }
 
+impl Pace {
+    /// Nothing is waited for.
+    pub(crate) const AT_ONCE: Self = Self {
+        delay: Duration::ZERO,
+        timeout: Duration::ZERO,
+    };
+}
+
 /// How far stopping has come.
 #[derive(Debug, Default)]
 pub(crate) struct Drain {

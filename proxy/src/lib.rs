@@ -26,6 +26,7 @@ mod io;
 mod listen;
 mod metrics;
 mod options;
+mod parts;
 mod record;
 mod request;
 mod respond;

@@ -17,6 +17,7 @@ use crate::drain::{Drain, Pace};
 use crate::listen::{self, ListenError, Plane, Socket};
 use crate::metrics::Metrics;
 use crate::options::Options;
+use crate::parts::{Ended, Parts};
 use crate::source::{self, Directory, Resolver, Sink, SourceError};
 use crate::state::Current;
 use crate::tls::{self, TlsError};
@@ -41,6 +42,9 @@ pub enum Fatal {
     /// The kernel grants no thread, no epoll or no signal.
     #[error("the operating system refuses: {0}")]
     System(#[from] std::io::Error),
+    /// A part ended that nobody told to.
+    #[error(transparent)]
+    Ended(#[from] Ended),
 }
 
 impl From<TlsError> for Fatal {
@@ -52,7 +56,7 @@ impl From<TlsError> for Fatal {
 /// Runs the proxy until it is told to stop and has stopped.
 ///
 /// # Errors
-/// When it cannot begin, with what to do about it.
+/// When it cannot begin, with what to do about it, or a part of it has ended.
 pub fn run(options: Options) -> Result<(), Fatal> {
     let control = worker::runtime()?;
     let count = options
@@ -95,45 +99,48 @@ pub fn run(options: Options) -> Result<(), Fatal> {
         delay: options.drain_delay,
         timeout: options.drain_timeout,
     };
-    let ended = std::thread::Builder::new()
-        .name("join".into())
-        .spawn(move || workers.into_iter().try_for_each(Thread::join))?;
-    control.block_on(async {
+    let (failed, ended) = control.block_on(async {
+        let (mut serving, mut endless) = (Parts::default(), Parts::default());
+        for (index, worker) in workers.into_iter().enumerate() {
+            serving.start(format!("worker {index}"), worker.ended());
+        }
         if let Some(listener) = admin {
             let state = admin::State::new(
                 Arc::clone(&current),
                 Arc::clone(&metrics),
                 Arc::clone(&drain),
             );
-            tokio::spawn(admin::serve(listener, state));
+            endless.start_endless("the admin listener", admin::serve(listener, state));
         }
-        tokio::spawn(resolver.follow(Arc::clone(&sink)));
-        tokio::spawn(source::run(directory, sink));
-        stop.wait().await;
+        endless.start_endless("the resolver", resolver.follow(Arc::clone(&sink)));
+        endless.start_endless("the source", source::run(directory, sink));
+        let failed = tokio::select! {
+            ended = serving.next_ended() => Some(ended),
+            ended = endless.next_ended() => Some(ended),
+            () = stop.wait() => None,
+        };
+        let pace = if failed.is_some() {
+            Pace::AT_ONCE
+        } else {
+            pace
+        };
         let second = stop_again();
-        tokio::select! {
+        let ended = tokio::select! {
             () = drain.run(pace) => {
                 // Cutting takes them a moment.
-                let _ = tokio::time::timeout(CUTTING, workers_end(&ended)).await;
+                tokio::time::timeout(CUTTING, serving.all_ended()).await.ok()
             }
-            () = workers_end(&ended) => {}
-            () = second => {}
-        }
+            ended = serving.all_ended() => Some(ended),
+            () = second => None,
+        };
+        (failed, ended)
     });
-    if ended.is_finished() {
-        ended
-            .join()
-            .unwrap_or_else(|_| Err(std::io::Error::other("a worker panicked")))?;
+    if ended.is_some() {
         log.finish();
     }
-    Ok(())
-}
-
-/// Waits for every worker to have ended, which they do as soon as nothing is left to serve.
-async fn workers_end(ended: &std::thread::JoinHandle<std::io::Result<()>>) {
-    let mut look = tokio::time::interval(crate::timer::TICK);
-    while !ended.is_finished() {
-        look.tick().await;
+    match failed {
+        Some(failed) => Err(failed.into()),
+        None => Ok(ended.unwrap_or(Ok(()))?),
     }
 }
 

@@ -12,7 +12,8 @@ use std::time::Instant;
 
 use http::HeaderValue;
 use tokio::runtime::{Builder, Runtime};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, oneshot};
+use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
 use crate::accesslog::{AccessLog, Outcome};
@@ -166,19 +167,24 @@ impl Worker {
 
     /// Serves until stopping is over.
     async fn run(self: Arc<Self>, sockets: Vec<Socket>, tls: TlsAcceptor) -> io::Result<()> {
-        let mut accepting = Vec::new();
+        let mut accepting = JoinSet::new();
         for socket in sockets {
             let listener = socket.into_tokio()?;
-            let accept = listen::accept(Arc::clone(&self), listener, tls.clone());
-            accepting.push(tokio::spawn(accept));
+            accepting.spawn(listen::accept(Arc::clone(&self), listener, tls.clone()));
         }
         let mut ticks = tokio::time::interval(TICK);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         for tick in 0_u64.. {
             ticks.tick().await;
             self.tick(tick);
-            let is_closed = accepting.iter().all(|accept| accept.is_finished());
-            if is_closed && self.open_connections() == 0 || self.drain.is_cutting() {
+            while accepting.try_join_next().is_some() {
+                if !self.drain.is_closing() {
+                    return Err(io::Error::other("it no longer accepts connections"));
+                }
+            }
+            // What a listener had accepted when it closed is still handed out by its task.
+            let is_done = accepting.is_empty() && self.open_connections() == 0;
+            if is_done || self.drain.is_cutting() {
                 break;
             }
         }
@@ -219,9 +225,9 @@ impl Worker {
     }
 }
 
-/// A worker's thread.
+/// A worker's thread, which tells how it ended.
 #[derive(Debug)]
-pub(crate) struct Thread(std::thread::JoinHandle<io::Result<()>>);
+pub(crate) struct Thread(oneshot::Receiver<io::Result<()>>);
 
 impl Thread {
     /// Starts a worker.
@@ -234,22 +240,25 @@ impl Thread {
         tls: TlsAcceptor,
     ) -> io::Result<Self> {
         let name = format!("worker-{}", worker.index);
+        let (tell, ended) = oneshot::channel();
         let run = move || {
             let ended = runtime()?.block_on(Arc::clone(&worker).run(sockets, tls));
             // What was cut is logged as well.
             worker.flush_log();
             ended
         };
-        Ok(Self(std::thread::Builder::new().name(name).spawn(run)?))
+        let thread = std::thread::Builder::new().name(name);
+        thread.spawn(move || tell.send(run()))?;
+        Ok(Self(ended))
     }
 
     /// Waits for it to end.
     ///
     /// # Errors
     /// With what ended it early.
-    pub(crate) fn join(self) -> io::Result<()> {
-        let ended = self.0.join();
-        ended.unwrap_or_else(|_| Err(io::Error::other("a worker panicked")))
+    pub(crate) async fn ended(self) -> io::Result<()> {
+        let ended = self.0.await;
+        ended.unwrap_or_else(|_| Err(io::Error::other("it panicked")))
     }
 }
 

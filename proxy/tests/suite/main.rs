@@ -23,6 +23,7 @@ mod errors;
 mod external;
 mod limits;
 mod metrics;
+mod parts;
 mod routing;
 mod streams;
 mod tls;

@@ -205,6 +205,21 @@ impl Started {
         assert!(sent.unwrap().success());
     }
 
+    /// How it ended, if it has.
+    pub fn has_ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().unwrap()
+    }
+
+    /// Whether it says that it is ready.
+    pub fn is_ready(&self) -> bool {
+        let said = self.said();
+        let admin = said.lines().find_map(|line| {
+            let (_, address) = line.split_once("listening admin ")?;
+            address.parse().ok()
+        });
+        admin.is_some_and(|admin| get(admin, "admin", "/readyz").status == 200)
+    }
+
     /// Waits for it to end by itself.
     pub fn ended(&mut self) -> ExitStatus {
         let mut status = None;
