@@ -8,7 +8,6 @@ use http::header::{CONTENT_LENGTH, COOKIE, SET_COOKIE, TRAILER, TRANSFER_ENCODIN
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Version};
 use hyper::body::{Body as _, Incoming};
-use hyper::upgrade::OnUpgrade;
 use portreeve_table::{Backend, Forward, Protocol, Timeouts};
 
 use crate::body::{Body, Streaming};
@@ -21,6 +20,7 @@ use crate::request::{Incomer, Reply, wants_tunnel};
 use crate::retry::Tries;
 use crate::state::{Generation, Upstream};
 use crate::target::Target;
+use crate::upgrade::Wish;
 use crate::upload::{Progress, RequestBody};
 use crate::upstream::{
     Answer, Choice, Failure, Lease, PoolKey, Session, Terms, Transport, Visit, set_cookie,
@@ -61,8 +61,8 @@ pub(crate) struct Outgoing<'a> {
     waits: Cow<'a, Timeouts>,
     takes_trailers: bool,
     user_agent: Option<HeaderValue>,
-    /// The client's half of a tunnel, when it asks for one that we open.
-    tunnel: Option<OnUpgrade>,
+    /// The tunnel that the client asks for, when we open it.
+    tunnel: Option<Wish>,
 }
 
 /// An endpoint's answer, with what it holds on to.
@@ -86,6 +86,7 @@ impl<'a> Call<'a> {
         let transport = destination.transport;
         let opens_tunnel = wants_tunnel(&request) && !transport.is_multiplexed();
         let tunnel = request.upgrade.take().filter(|_| opens_tunnel);
+        let tunnel = tunnel.map(|client| Wish::new(client, &request.parts.headers));
         let takes_trailers = forward::accepts_trailers(&request.parts.headers);
         let user_agent = request.parts.headers.get(USER_AGENT).cloned();
         let waits = if transport.is_multiplexed() {
@@ -186,8 +187,8 @@ impl<'a> Call<'a> {
             session,
         } = delivered;
         if response.status() == StatusCode::SWITCHING_PROTOCOLS {
-            let client = outgoing.tunnel.ok_or(Error::Upgrade)?;
-            return upgrade::tunnel(self.worker, self.conn, client, response, streaming)
+            let wish = outgoing.tunnel.ok_or(Error::Upgrade)?;
+            return upgrade::tunnel(self.worker, self.conn, wish, response, streaming)
                 .map(Reply::from);
         }
         clean(&mut response, outgoing.takes_trailers);

@@ -8,8 +8,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::{io, pin::Pin};
 
+use aws_lc_rs::digest::{Context as Digest, SHA1_FOR_LEGACY_USE_ONLY};
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
-use http::header::{CONNECTION, UPGRADE};
+use http::header::{AsHeaderName, CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, UPGRADE};
 use http::{HeaderMap, HeaderValue, Response};
 use hyper::body::Incoming;
 use hyper::upgrade::{OnUpgrade, Upgraded};
@@ -26,6 +29,46 @@ use crate::worker::Worker;
 /// The size of each direction's buffer, in bytes.
 const BUFFER: usize = 16 * 1024;
 
+/// What an endpoint that speaks WebSocket adds to the client's key (RFC 6455, section 1.3).
+const GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+
+/// A client's wish for a tunnel.
+pub(crate) struct Wish {
+    client: OnUpgrade,
+    /// Only who understood the wish can answer with what belongs to this key.
+    key: Option<HeaderValue>,
+}
+
+impl Wish {
+    pub(crate) fn new(client: OnUpgrade, headers: &HeaderMap) -> Self {
+        let key = only(headers, SEC_WEBSOCKET_KEY).cloned();
+        Self { client, key }
+    }
+
+    /// Whether a 101 grants just this wish.
+    fn is_granted(&self, headers: &HeaderMap) -> bool {
+        let upgrade = only(headers, UPGRADE).map(HeaderValue::as_bytes);
+        let is_websocket = upgrade.is_some_and(|to| to.eq_ignore_ascii_case(b"websocket"));
+        let accept = only(headers, SEC_WEBSOCKET_ACCEPT).map(HeaderValue::as_bytes);
+        let expected = self.key.as_ref().map(|key| accept_of(key.as_bytes()));
+        is_websocket && expected.is_some_and(|expected| accept == Some(expected.as_bytes()))
+    }
+}
+
+/// A field that is there once.
+fn only(headers: &HeaderMap, name: impl AsHeaderName) -> Option<&HeaderValue> {
+    let mut values = headers.get_all(name).iter();
+    values.next().filter(|_| values.next().is_none())
+}
+
+/// What an endpoint answers to a key (RFC 6455, section 4.2.2).
+fn accept_of(key: &[u8]) -> String {
+    let mut digest = Digest::new(&SHA1_FOR_LEGACY_USE_ONLY);
+    digest.update(key);
+    digest.update(GUID);
+    BASE64_STANDARD.encode(digest.finish())
+}
+
 /// Joins the two sides and returns the 101 that lets the client begin.
 ///
 /// # Errors
@@ -33,13 +76,14 @@ const BUFFER: usize = 16 * 1024;
 pub(crate) fn tunnel(
     worker: &Arc<Worker>,
     conn: &Conn,
-    client: OnUpgrade,
+    wish: Wish,
     mut response: Response<Incoming>,
     streaming: Streaming,
 ) -> Result<Response<Body>, Error> {
-    if !is_websocket(response.headers()) {
+    if !wish.is_granted(response.headers()) {
         return Err(Error::Upgrade);
     }
+    let client = wish.client;
     let endpoint = hyper::upgrade::on(&mut response);
     let open = worker.open_connection();
     // The limits on requests no longer apply to this connection: it is in one to its end.
@@ -57,11 +101,6 @@ pub(crate) fn tunnel(
     headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
     headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
     Ok(response.map(|_| Body::full(Bytes::new())))
-}
-
-fn is_websocket(headers: &HeaderMap) -> bool {
-    let upgrade = headers.get(UPGRADE);
-    upgrade.is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"websocket"))
 }
 
 /// Copies both ways until both sides have ended, one has failed, or neither has said anything for
@@ -137,5 +176,16 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<'_, S> {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.inner).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_answered_as_the_standard_says() {
+        let accept = accept_of(b"dGhlIHNhbXBsZSBub25jZQ==");
+        assert_eq!(accept, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
     }
 }

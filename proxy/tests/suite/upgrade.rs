@@ -210,8 +210,23 @@ fn only_websockets_are_asked_for() {
 
 #[test]
 fn a_switch_that_nobody_asked_for_is_an_error() {
+    let accept = "sec-websocket-accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n";
+    let key = "sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+    let accepting = |other: &str| SWITCH.replace(accept, other);
+    let asking = |other: &str| ASK.replace(key, other);
+    let (keyless, twice) = (asking(""), asking(&key.repeat(2)));
     let other = SWITCH.replace("WebSocket", "h2c");
     for (request, said) in [
+        // What belongs to another key, to none, or to several.
+        (
+            ASK,
+            accepting("sec-websocket-accept: HSmrc0sMlYUkAGmm5OPpG2HaGWk=\r\n"),
+        ),
+        (ASK, accepting(&accept.to_lowercase())),
+        (ASK, accepting("")),
+        (ASK, accepting(&accept.repeat(2))),
+        (&keyless, SWITCH.to_string()),
+        (&twice, SWITCH.to_string()),
         (
             "GET / HTTP/1.1\r\nhost: a.example\r\n\r\n",
             SWITCH.to_string(),
