@@ -162,11 +162,8 @@ mod tests {
         let state = state();
         assert_eq!(answer(&state, &Method::GET, "/readyz").status(), 503);
         assert_eq!(answer(&state, &Method::GET, "/livez").status(), 200);
-        let (generation, _) =
-            state
-                .current
-                .load()
-                .next(Config::default(), Arc::default(), &state.metrics);
+        let before = state.current.load();
+        let generation = before.next(Config::default(), Arc::default(), &state.metrics);
         state.current.store(generation);
         assert_eq!(answer(&state, &Method::GET, "/readyz").status(), 200);
     }

@@ -45,12 +45,12 @@ impl Sink {
 
     /// Makes `config` the running configuration.
     ///
-    /// Returns what could not be compiled; everything else is served.
+    /// Returns what cannot be compiled, as long as it is there; everything else is served.
     pub(crate) fn offer(&self, config: &Config) -> Vec<Rejected> {
         let before = self.current.load();
         let delta = Delta::between(&before.config.have(), config);
         if delta.is_empty() && before.number > 0 {
-            return Vec::new();
+            return before.rejected.clone();
         }
         let config = before.config.clone().apply(delta);
         let names = Arc::clone(&before.names);
@@ -67,9 +67,39 @@ impl Sink {
     }
 
     fn replace(&self, before: &Generation, config: Config, names: Arc<Names>) -> Vec<Rejected> {
-        let (generation, rejected) = before.next(config, names, &self.metrics);
+        let generation = before.next(config, names, &self.metrics);
+        let rejected = generation.rejected.clone();
         self.current.store(generation);
         self.metrics.forget_gone();
         rejected
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(hosts: &str) -> Config {
+        serde_json::from_str(&format!(r#"{{"hosts": {{{hosts}}}}}"#)).unwrap()
+    }
+
+    #[test]
+    fn what_is_wrong_is_named_as_long_as_it_is() {
+        let metrics = Metrics::new(1);
+        let sink = Sink::new(Arc::default(), Arc::clone(&metrics));
+        let bad = r#""a.example": {"routes": [{"origin": {"namespace": "t", "name": "i"},
+            "rule": "/(", "path": {"regex": {"pattern": "("}}, "action": "not-found"}]}"#;
+        let other = r#""b.example": {"routes": []}"#;
+        let both = format!("{bad}, {other}");
+        for (step, hosts, count) in [
+            ("it came", bad, 1),
+            ("nothing changed", bad, 1),
+            ("something else did", &both, 1),
+            ("it went", other, 0),
+        ] {
+            let rejected = sink.offer(&config(hosts));
+            assert_eq!(rejected.len(), count, "{step}: {rejected:?}");
+            assert_eq!(metrics.was_taken_whole(), count == 0, "{step}");
+        }
     }
 }

@@ -29,6 +29,8 @@ pub(crate) struct Generation {
     pub(crate) since: Option<SystemTime>,
     /// What it was made from.
     pub(crate) config: Config,
+    /// What of that could not be compiled.
+    pub(crate) rejected: Vec<Rejected>,
     /// Where external names lead.
     pub(crate) names: Arc<Names>,
     /// The routes.
@@ -56,12 +58,7 @@ pub(crate) struct Upstream {
 
 impl Generation {
     /// Compiles `config`, taking over from `self` what did not change.
-    pub(crate) fn next(
-        &self,
-        config: Config,
-        names: Arc<Names>,
-        metrics: &Metrics,
-    ) -> (Self, Vec<Rejected>) {
+    pub(crate) fn next(&self, config: Config, names: Arc<Names>, metrics: &Metrics) -> Self {
         let bind = |host: &_, route: &_| metrics.route(host, route);
         let (table, mut rejected) = Table::compile(&config, &self.table, bind);
         let upstreams = config.upstreams.iter();
@@ -78,18 +75,18 @@ impl Generation {
             key: ResourceKey::Cert(key),
             error,
         }));
-        let generation = Self {
+        Self {
             number: self.number + 1,
             since: Some(SystemTime::now()),
             config,
+            rejected,
             names,
             table,
             upstreams,
             certs,
             parsed,
             addresses,
-        };
-        (generation, rejected)
+        }
     }
 
     /// Whether any upstream has this endpoint.

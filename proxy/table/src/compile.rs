@@ -116,7 +116,8 @@ impl<R> Default for Table<R> {
 }
 
 impl<R> Table<R> {
-    /// Compiles `config`, taking over from `previous` what did not change.
+    /// Compiles `config`, taking over from `previous` what did not change. All that could not be
+    /// compiled is named, whenever that was tried.
     ///
     /// `bind` makes what the owner keeps for a new or changed route.
     pub fn compile(
@@ -135,15 +136,16 @@ impl<R> Table<R> {
                     let old = old.map(|old| &*old.index);
                     let index = indexed.entry(host.hash());
                     let index = index.or_insert_with(|| Arc::new(Index::new(host, old)));
-                    rejected.extend(index.errors.iter().map(|error| Rejected {
-                        key: ResourceKey::Host(pattern.clone()),
-                        error: error.clone(),
-                    }));
                     let index = Arc::clone(index);
                     let bind = |route: &Route| bind(pattern, route);
                     Arc::new(CompiledHost::new(host, index, bind))
                 }
             };
+            // What was wrong before and is still there is wrong still.
+            rejected.extend(compiled.index.errors.iter().map(|error| Rejected {
+                key: ResourceKey::Host(pattern.clone()),
+                error: error.clone(),
+            }));
             by_pattern.insert(pattern.clone(), compiled);
         }
         let hosts = by_pattern.iter();
