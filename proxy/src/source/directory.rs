@@ -121,7 +121,10 @@ impl Directory {
             if !self.files.get(&path).is_some_and(same) {
                 let before = self.files.remove(&path).unwrap_or_default();
                 let after = self.read_file(&path, stamp, &before);
-                changes.add_file(&before, &after);
+                // A file that still cannot be read says nothing new.
+                if after.stamp.is_some() || before.diagnostics != after.diagnostics {
+                    changes.add_file(&before, &after);
+                }
                 self.files.insert(path, after);
             }
         }
@@ -286,5 +289,26 @@ fn translate_options(options: &Options) -> portreeve_translate::Options {
             Profile::Nginx => portreeve_translate::Profile::Nginx,
         },
         ..portreeve_translate::Options::standalone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[test]
+    fn what_still_cannot_be_read_is_no_change() {
+        let root = std::env::temp_dir().join(format!("portreeve-directory-{}", std::process::id()));
+        std::fs::create_dir_all(&root).unwrap();
+        // Whoever reads this file gets an error, root included.
+        std::os::unix::fs::symlink("/proc/self/mem", root.join("a.yaml")).unwrap();
+        let flags = ["portreeve-proxy", "--manifests", root.to_str().unwrap()];
+        let mut directory = Directory::open(&Options::parse_from(flags)).unwrap();
+        let seen = [directory.read().any, directory.read().any];
+        std::fs::remove_file(root.join("a.yaml")).unwrap();
+        let gone = directory.read().any;
+        std::fs::remove_dir_all(&root).unwrap();
+        assert_eq!((seen, gone), ([true, false], true));
     }
 }

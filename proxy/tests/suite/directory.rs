@@ -152,6 +152,28 @@ fn a_bad_object_is_named_with_its_fix_and_harms_no_other() {
     }
 }
 
+/// An Ingress that becomes wrong keeps its last good value, and whatever that restricts.
+#[test]
+fn an_object_that_becomes_wrong_keeps_what_it_said() {
+    let [one, two] = ["one", "two"].map(Backend::named);
+    let proxy = Proxy::new()
+        .file(
+            "services.yaml",
+            service("one", &[one.address]) + &service("two", &[two.address]),
+        )
+        .file("a.yaml", ingress("a", "a.example", "one"))
+        .start();
+    assert_eq!(text(&proxy, "a.example"), "one");
+    let wrong = ingress("a", "a.example", "two").replace("number: 80", "number: eighty");
+    let beside = ingress("b", "b.example", "two");
+    proxy.dir.write("a.yaml", &(wrong + &beside));
+    answers(&proxy, "b.example", "two");
+    assert_eq!(text(&proxy, "a.example"), "one");
+    wait_until("a word about it", || proxy.said().contains("ObjectInvalid"));
+    proxy.dir.write("a.yaml", &ingress("a", "a.example", "two"));
+    answers(&proxy, "a.example", "two");
+}
+
 /// A ConfigMap is mounted as links into `..data`, itself a link that is swapped.
 #[test]
 fn a_mounted_config_map_is_followed_through_its_links() {
