@@ -123,7 +123,12 @@ fn answer(state: &State, method: &Method, path: &str) -> Response<Full<Bytes>> {
             text(StatusCode::SERVICE_UNAVAILABLE, "stopping\n")
         }
         "/readyz" | "/healthz" => text(StatusCode::SERVICE_UNAVAILABLE, "no configuration yet\n"),
-        "/metrics" => typed(render(state), "text/plain; version=0.0.4; charset=utf-8"),
+        "/metrics" => {
+            let all = render(state);
+            // What is gone has now been told to the end.
+            state.metrics.forget_gone();
+            typed(all, "text/plain; version=0.0.4; charset=utf-8")
+        }
         "/config" => match serde_json::to_string_pretty(&state.current.load().config) {
             Ok(json) => typed(json + "\n", "application/json"),
             Err(error) => text(StatusCode::INTERNAL_SERVER_ERROR, &format!("{error}\n")),

@@ -103,6 +103,23 @@ fn requests_are_counted_by_what_served_them() {
 }
 
 #[test]
+fn what_is_gone_is_forgotten_without_another_change() {
+    let backend = Backend::named("b");
+    let proxy = Proxy::new()
+        .file("s.yaml", service("s", &[backend.address]))
+        .file("i.yaml", Ingress::new("i").host("a.example", "s").yaml())
+        .start();
+    assert_eq!(get(proxy.http(), "a.example", "/").status, 200);
+    let count = || proxy.metric("nginx_ingress_controller_requests", &["a.example"]);
+    wait_until("the count", || count() == 1.0);
+    std::fs::remove_file(proxy.dir.path().join("i.yaml")).unwrap();
+    wait_until("the route to go", || {
+        get(proxy.http(), "a.example", "/").status == 404
+    });
+    wait_until("its counters to go", || count() == 0.0);
+}
+
+#[test]
 fn every_refusal_has_its_reason() {
     let broken = Backend::scripted(|stream, record| {
         record.read_until(stream, |bytes| requests(bytes) > 0);
