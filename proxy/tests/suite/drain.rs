@@ -182,6 +182,27 @@ fn another_of_us_is_in_the_way_as_well() {
     assert_eq!(client.reply().unwrap().text(), "b");
 }
 
+/// Every machine lets root listen, and many let anybody, so this takes a network of its own, whose
+/// first ports are privileged, and leaves the privilege behind.
+#[test]
+#[ignore = "needs a network namespace: make test"]
+fn a_port_without_permission_is_said() {
+    for flag in ["--http", "--https"] {
+        let mut proxy = Proxy::without_privileges().arg(flag, "0.0.0.0:80").spawn();
+        assert_eq!(proxy.ended().code(), Some(1), "{flag}: {}", proxy.said());
+        wait_until("the reason", || {
+            proxy
+                .said()
+                .contains("no permission to listen on 0.0.0.0:80")
+        });
+        let said = proxy.said();
+        assert!(
+            said.contains("CAP_NET_BIND_SERVICE") && said.contains(&format!("{flag} ADDRESS")),
+            "{said}"
+        );
+    }
+}
+
 #[test]
 fn a_directory_that_is_none_is_said() {
     let file = std::env::current_exe().unwrap();

@@ -83,6 +83,20 @@ impl Proxy {
         Self::started_by(shell)
     }
 
+    /// One that may not listen on the first 1024 ports of a network where nobody is.
+    pub fn without_privileges() -> Self {
+        let mut unshare = Command::new("unshare");
+        unshare.args(["--net", "--map-root-user", "setpriv"]);
+        unshare.arg("--bounding-set=-net_bind_service");
+        unshare.arg(env!("CARGO_BIN_EXE_portreeve-proxy"));
+        let mut proxy = Self::started_by(unshare);
+        // Nothing else can be listened on: even the loopback address is not there.
+        for listener in ["HTTP", "HTTPS", "ADMIN"] {
+            proxy.command.env(format!("PORTREEVE_{listener}"), "none");
+        }
+        proxy
+    }
+
     /// By the environment, so that a test can say otherwise with a flag.
     fn started_by(mut command: Command) -> Self {
         let dir = Dir::new();
