@@ -1,6 +1,5 @@
 //! One forwarded request: where it goes, what the endpoint gets, and what comes back.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,7 +7,8 @@ use http::header::{CONTENT_LENGTH, COOKIE, SET_COOKIE, TRAILER, TRANSFER_ENCODIN
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Version};
 use hyper::body::{Body as _, Incoming};
-use portreeve_table::{Backend, Forward, Protocol, Timeouts};
+use portreeve_table::{Backend, Forward, Protocol};
+use tokio::time::{Instant, timeout_at};
 
 use crate::body::{Body, Streaming};
 use crate::conn::Conn;
@@ -58,7 +58,8 @@ pub(crate) struct Outgoing<'a> {
     /// The request, until it is written.
     request: Option<Request<RequestBody>>,
     progress: Option<Arc<Progress>>,
-    waits: Cow<'a, Timeouts>,
+    /// When its caller gives it up, if that is gRPC and says so.
+    deadline: Option<Instant>,
     takes_trailers: bool,
     user_agent: Option<HeaderValue>,
     /// The tunnel that the client asks for, when we open it.
@@ -89,14 +90,11 @@ impl<'a> Call<'a> {
         let tunnel = tunnel.map(|client| Wish::new(client, &request.parts.headers));
         let takes_trailers = forward::accepts_trailers(&request.parts.headers);
         let user_agent = request.parts.headers.get(USER_AGENT).cloned();
-        let waits = if transport.is_multiplexed() {
-            grpc::waits(&request.parts.headers, &self.forward.timeouts)
-        } else {
-            Cow::Borrowed(&self.forward.timeouts)
-        };
+        let speaks_grpc = transport.is_multiplexed();
+        let deadline = speaks_grpc.then(|| grpc::deadline(&request.parts.headers));
         let (request, progress) = self.rewrite(request, transport, opens_tunnel, record)?;
         Ok(Outgoing {
-            waits,
+            deadline: deadline.flatten(),
             destination,
             request: Some(request),
             progress,
@@ -106,7 +104,7 @@ impl<'a> Call<'a> {
         })
     }
 
-    /// Tries endpoints until one answers or none may be tried.
+    /// Tries endpoints until one answers, none may be tried, or nobody wants to know any more.
     ///
     /// # Errors
     /// With what went wrong at the last of them.
@@ -115,6 +113,21 @@ impl<'a> Call<'a> {
         outgoing: &mut Outgoing<'_>,
         record: &mut Record,
     ) -> Result<Delivered, Error> {
+        let Some(deadline) = outgoing.deadline else {
+            return self.try_all(outgoing, record).await;
+        };
+        // Few calls have one, and every request would carry a second copy of this future along.
+        let trying = Box::pin(self.try_all(outgoing, record));
+        let answered = timeout_at(deadline, trying).await;
+        answered.unwrap_or(Err(Error::UpstreamTimeout))
+    }
+
+    async fn try_all(
+        &self,
+        outgoing: &mut Outgoing<'_>,
+        record: &mut Record,
+    ) -> Result<Delivered, Error> {
+        let waits = &self.forward.timeouts;
         let destination = &outgoing.destination;
         let request = &mut outgoing.request;
         let progress = outgoing.progress.as_ref();
@@ -133,7 +146,7 @@ impl<'a> Call<'a> {
                 transport: destination.transport,
             };
             let terms = Terms {
-                waits: &outgoing.waits,
+                waits,
                 progress: progress.map(Arc::as_ref),
                 reuse: tries.reuse(),
             };
@@ -151,7 +164,9 @@ impl<'a> Call<'a> {
                     }
                     if !tries.after_answer(status, request) {
                         let upload = progress.cloned();
-                        let patience = outgoing.waits.read.duration();
+                        let patience = waits.read.duration();
+                        let left = outgoing.deadline.map(|d| d.duration_since(Instant::now()));
+                        let patience = left.map_or(patience, |left| patience.min(left));
                         return Ok(delivered(
                             answer,
                             in_flight,

@@ -196,7 +196,7 @@ reasons! {
     Connect "connect" "No connection to any endpoint: 502."
     ConnectTimeout "connect_timeout" "No connection within `proxy-connect-timeout`: 504."
     Upstream "upstream" "The endpoint broke off or did not speak HTTP: 502."
-    UpstreamTimeout "upstream_timeout" "No answer within `proxy-read-timeout`: 504."
+    UpstreamTimeout "upstream_timeout" "No answer within `proxy-read-timeout`, or a gRPC caller's own timeout: 504."
     Upgrade "upgrade" "The endpoint switched protocols unasked, or not as asked: 502."
     HeadTimeout "head_timeout" "The client began a request and did not end its head: 408."
     Overload "overload" "More connections than `--max-connections`: 503."

@@ -1,21 +1,13 @@
 //! What gRPC says in fields that a proxy has to understand.
 
-use std::borrow::Cow;
 use std::time::Duration;
 
 use http::HeaderMap;
-use portreeve_table::{Millis, Timeouts};
+use tokio::time::Instant;
 
-/// A route's timeouts for one call: nobody waits longer than the caller does.
-pub(crate) fn waits<'a>(headers: &HeaderMap, route: &'a Timeouts) -> Cow<'a, Timeouts> {
-    let timeout = timeout(headers).and_then(|timeout| u32::try_from(timeout.as_millis()).ok());
-    match timeout.map(Millis).filter(|timeout| *timeout < route.read) {
-        Some(read) => Cow::Owned(Timeouts {
-            read,
-            ..route.clone()
-        }),
-        None => Cow::Borrowed(route),
-    }
+/// When the caller of a call that begins now gives it up.
+pub(crate) fn deadline(headers: &HeaderMap) -> Option<Instant> {
+    Instant::now().checked_add(timeout(headers)?)
 }
 
 /// How long the caller waits ("gRPC over HTTP/2", `Timeout`): at most eight digits and a unit.

@@ -10,8 +10,8 @@ use http::Request;
 use socket2::{Domain, Socket, Type};
 
 use crate::harness::{
-    Backend, Client, H2Backend, H2Client, Ingress, Proxy, Record, Started, get, requests, service,
-    wait_until,
+    Backend, Client, H2Backend, H2Client, Ingress, Proxy, Record, Started, get, on, reply,
+    requests, service, wait_until,
 };
 
 const OK: &str = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
@@ -267,4 +267,24 @@ fn nobody_waits_longer_than_the_caller() {
         (200, Some("4"))
     );
     assert_eq!(silent.seen(), ["1000m"]);
+}
+
+/// However the time is spent: the caller's deadline is the end of all waiting together.
+#[test]
+fn a_callers_deadline_is_for_the_whole_call() {
+    let (_listener, _fillers, full) = blackhole();
+    let patient = ("proxy-connect-timeout", "60");
+    let proxy = serving(&[full], &[("backend-protocol", "GRPC"), patient]);
+    let call = Request::post("http://a.example/s/m")
+        .header("content-type", "application/grpc")
+        .header("grpc-timeout", "500m");
+    let client = H2Client::connect(proxy.http());
+    let (response, _open) = client.begin(call.body(()).unwrap(), false);
+    let reply = on(reply(response));
+    assert_eq!(
+        (reply.status, reply.header("grpc-status")),
+        (200, Some("4"))
+    );
+    let refusals = proxy.metric("portreeve_refusals_total", &["\"upstream_timeout\""]);
+    assert_eq!(refusals, 1.0);
 }
