@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use http::Request;
 
 use crate::harness::frames::{
-    Frame, Frames, GOAWAY, HEADERS, MAX_CONCURRENT_STREAMS, PING, RST_STREAM,
+    END_STREAM, Frame, Frames, GOAWAY, HEADERS, MAX_CONCURRENT_STREAMS, PING, RST_STREAM,
 };
 use crate::harness::{
     Backend, H2Client, Ingress, Proxy, Started, get, on, reply, service, wait_until,
@@ -307,6 +307,52 @@ fn who_refuses_again_is_passed_over_and_not_for_ever() {
     let before = requests(&busy);
     assert_eq!(client.get(post()).status, 502);
     assert_eq!(requests(&busy) - before, 1, "the route says never");
+}
+
+/// Waiting for somebody else's dialling is part of connecting: one after the other would take as
+/// long as all of them together.
+#[test]
+fn who_waits_for_a_connection_waits_no_longer_than_for_his_own() {
+    let silent = Backend::scripted(|stream, record| {
+        record.read_until(stream, |_| false);
+    });
+    let proxy = serving(&[silent.address], &[("proxy-connect-timeout", "1")]);
+    let client = H2Client::connect(proxy.http());
+    let responses = begin(&client, 50);
+    on(async {
+        for response in responses {
+            assert_eq!(reply(response).await.status, 504);
+        }
+    });
+    let refusals = proxy.metric("portreeve_refusals_total", &["\"connect_timeout\""]);
+    assert_eq!(refusals, 50.0);
+}
+
+/// What an endpoint says before its answer is for nobody here, and no answer.
+#[test]
+fn interim_responses_are_passed_over() {
+    let backend = Backend::scripted(|stream, _| {
+        let mut frames = Frames::accepted(stream);
+        frames.settings(&[]);
+        while let Some(stream) = opened(&mut frames) {
+            let hints = [(":status", "103"), ("link", "</style.css>; rel=preload")];
+            frames.headers(stream, 0, &[(":status", "100")]);
+            frames.headers(stream, 0, &hints);
+            frames.headers(stream, END_STREAM, &[(":status", "200"), ("x-end", "1")]);
+        }
+    });
+    let proxy = serving(&[backend.address], &[]);
+    let client = H2Client::connect(proxy.http());
+    let request = || Request::get("http://a.example/").body(()).unwrap();
+    for _ in 0..2 {
+        let reply = client.get(request());
+        assert_eq!((reply.status, reply.header("x-end")), (200, Some("1")));
+        assert_eq!(reply.header("link"), None);
+    }
+    assert_eq!(client.post(request(), "body", None).status, 200);
+    let reply = get(proxy.http(), "a.example", "/");
+    assert_eq!((reply.status, reply.header("x-end")), (200, Some("1")));
+    assert_eq!(backend.connections(), 1);
 }
 
 #[test]

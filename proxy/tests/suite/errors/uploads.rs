@@ -2,13 +2,14 @@
 
 use std::io::Write;
 use std::net::Shutdown;
+use std::time::Duration;
 
 use bytes::Bytes;
 use h2::Reason;
 use http::Request;
 
-use super::{GET, POST, one, serving};
-use crate::harness::{Backend, Client, H2Backend, H2Client, get, on, reply, wait_until};
+use super::{GET, OK, POST, one, serving};
+use crate::harness::{Backend, Client, H2Backend, H2Client, SOON, get, on, reply, wait_until};
 
 /// An answer before the upload's end: the client gets it whole, and the endpoint no more of it.
 #[test]
@@ -179,4 +180,28 @@ fn a_client_of_http2_that_goes_takes_its_stream_along() {
     let seen = backend.wait_for(2);
     assert!(seen[1].contains("reset: "), "{seen:?}");
     drop(on(reply(response)));
+}
+
+/// An endpoint has its whole time from when it has the whole request.
+#[test]
+fn a_long_upload_leaves_the_endpoint_its_time() {
+    let pace = Duration::from_millis(200);
+    let patient = Backend::scripted(move |stream, record| {
+        if record.read_until(stream, |bytes| bytes.ends_with(b"12345678")) {
+            // Nothing more comes, so this only takes its time.
+            stream.set_read_timeout(Some(pace * 6)).unwrap();
+            record.read_until(stream, |_| false);
+            stream.write_all(OK.as_bytes()).unwrap();
+        }
+    });
+    let proxy = serving(&[patient.address], &[("proxy-read-timeout", "2")]);
+    let mut client = Client::connect(proxy.http());
+    client.send("POST / HTTP/1.1\r\nhost: a.example\r\ncontent-length: 8\r\n\r\n");
+    client.stream.set_read_timeout(Some(pace)).unwrap();
+    for byte in *b"12345678" {
+        assert!(client.read_exactly(1).is_empty());
+        client.send([byte]);
+    }
+    client.stream.set_read_timeout(Some(SOON)).unwrap();
+    assert_eq!(client.reply().unwrap().status, 200);
 }
