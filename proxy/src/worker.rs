@@ -183,7 +183,8 @@ impl Worker {
                 }
             }
             // What a listener had accepted when it closed is still handed out by its task.
-            let is_done = accepting.is_empty() && self.open_connections() == 0;
+            let is_done =
+                self.drain.is_closing() && accepting.is_empty() && self.open_connections() == 0;
             if is_done || self.drain.is_cutting() {
                 break;
             }
