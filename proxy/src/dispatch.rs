@@ -7,7 +7,7 @@ use http::header::{CONTENT_LENGTH, COOKIE, SET_COOKIE, TRAILER, TRANSFER_ENCODIN
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Version};
 use hyper::body::{Body as _, Incoming};
-use portreeve_table::{Backend, Forward, Protocol};
+use portreeve_table::{Backend, Forward, Protocol, Timeouts};
 use tokio::time::{Instant, timeout_at};
 
 use crate::body::{Body, Streaming};
@@ -164,16 +164,9 @@ impl<'a> Call<'a> {
                     }
                     if !tries.after_answer(status, request) {
                         let upload = progress.cloned();
-                        let patience = waits.read.duration();
-                        let left = outgoing.deadline.map(|d| d.duration_since(Instant::now()));
-                        let patience = left.map_or(patience, |left| patience.min(left));
-                        return Ok(delivered(
-                            answer,
-                            in_flight,
-                            upload,
-                            patience,
-                            tries.session(),
-                        ));
+                        let patience = patience(waits, outgoing.deadline);
+                        let session = tries.session();
+                        return Ok(delivered(answer, in_flight, upload, patience, session));
                     }
                 }
                 Err(failure) => {
@@ -297,6 +290,13 @@ impl<'a> Call<'a> {
         record.uploads(progress.as_ref());
         Ok((Request::from_parts(parts, body), progress))
     }
+}
+
+/// How long an endpoint that has begun to answer may be silent.
+fn patience(waits: &Timeouts, deadline: Option<Instant>) -> Duration {
+    let left = deadline.map(|deadline| deadline.duration_since(Instant::now()));
+    let read = waits.read.duration();
+    left.map_or(read, |left| read.min(left))
 }
 
 fn delivered(

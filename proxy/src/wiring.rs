@@ -114,26 +114,7 @@ pub fn run(options: Options) -> Result<(), Fatal> {
         }
         endless.start_endless("the resolver", resolver.follow(Arc::clone(&sink)));
         endless.start_endless("the source", source::run(directory, sink));
-        let failed = tokio::select! {
-            ended = serving.next_ended() => Some(ended),
-            ended = endless.next_ended() => Some(ended),
-            () = stop.wait() => None,
-        };
-        let pace = if failed.is_some() {
-            Pace::AT_ONCE
-        } else {
-            pace
-        };
-        let second = stop_again();
-        let ended = tokio::select! {
-            () = drain.run(pace) => {
-                // Cutting takes them a moment.
-                tokio::time::timeout(CUTTING, serving.all_ended()).await.ok()
-            }
-            ended = serving.all_ended() => Some(ended),
-            () = second => None,
-        };
-        (failed, ended)
+        until_stopped(serving, endless, stop, &drain, pace).await
     });
     if ended.is_some() {
         log.finish();
@@ -142,6 +123,39 @@ pub fn run(options: Options) -> Result<(), Fatal> {
         Some(failed) => Err(failed.into()),
         None => Ok(ended.unwrap_or(Ok(()))?),
     }
+}
+
+/// Lets the parts run until the process is told to stop or one of them has ended, and stops.
+///
+/// Returns the one that ended, and how the workers did, if they did so in time.
+async fn until_stopped(
+    mut serving: Parts,
+    mut endless: Parts,
+    stop: Stop,
+    drain: &Drain,
+    pace: Pace,
+) -> (Option<Ended>, Option<Result<(), Ended>>) {
+    let failed = tokio::select! {
+        ended = serving.next_ended() => Some(ended),
+        ended = endless.next_ended() => Some(ended),
+        () = stop.wait() => None,
+    };
+    // Who would start the process again should not have to wait for it.
+    let pace = if failed.is_some() {
+        Pace::AT_ONCE
+    } else {
+        pace
+    };
+    let second = stop_again();
+    let ended = tokio::select! {
+        () = drain.run(pace) => {
+            // Cutting takes them a moment.
+            tokio::time::timeout(CUTTING, serving.all_ended()).await.ok()
+        }
+        ended = serving.all_ended() => Some(ended),
+        () = second => None,
+    };
+    (failed, ended)
 }
 
 /// A second signal means now.
