@@ -26,6 +26,114 @@ fn line(proxy: &Started, number: usize) -> Value {
     serde_json::from_str(proxy.logged().lines().nth(number).unwrap()).unwrap()
 }
 
+/// The same with a route at `/shop`.
+fn shop(backend: &Backend, log: &str) -> Started {
+    let ingress = Ingress::new("web").path("a.example", "Prefix", "/shop", "s");
+    Proxy::new()
+        .manifest(ingress.yaml())
+        .manifest(service("s", &[backend.address]))
+        .arg("--access-log", log)
+        .start()
+}
+
+fn ask(proxy: &Started, request: &str) {
+    let mut client = Client::connect(proxy.http());
+    client.send(request);
+    client.reply();
+}
+
+#[test]
+fn lines_are_ingress_nginxs() {
+    let backend = Backend::named("hello");
+    let proxy = shop(&backend, "nginx");
+    ask(
+        &proxy,
+        "GET /shop?a=b HTTP/1.1\r\nhost: a.example\r\nuser-agent: u\"\r\nreferer: r\r\nx-request-id: fixed\r\n\r\n",
+    );
+    ask(&proxy, "GET /else HTTP/1.1\r\nhost: a.example\r\n\r\n");
+    wait_until("two lines", || proxy.logged().lines().count() == 2);
+    let logged = proxy.logged();
+    let lines: Vec<_> = logged.lines().map(without_times).collect();
+    let upstream = backend.address;
+    assert_eq!(
+        lines,
+        [
+            format!("127.0.0.1 - - [TIME] \"GET /shop?a=b HTTP/1.1\" 200 5 \"r\" \"u\\x22\" 0 SECONDS [t-s-80] [] {upstream} 5 SECONDS 200 fixed"),
+            "127.0.0.1 - - [TIME] \"GET /else HTTP/1.1\" 404 14 \"-\" \"-\" 0 SECONDS [] [] - - - - ".to_string(),
+        ]
+    );
+}
+
+/// A line with `TIME` and `SECONDS` in place of what differs each time.
+fn without_times(line: &str) -> String {
+    let (before, rest) = line.split_once('[').unwrap();
+    let (time, rest) = rest.split_once(']').unwrap();
+    assert!(time.ends_with(" +0000"), "{time}");
+    let is_seconds = |word: &str| {
+        let (whole, part) = word.split_once('.').unwrap_or_default();
+        part.len() == 3 && [whole, part].concat().bytes().all(|b| b.is_ascii_digit())
+    };
+    let words = rest
+        .split(' ')
+        .map(|word| if is_seconds(word) { "SECONDS" } else { word });
+    format!("{before}[TIME]{}", words.collect::<Vec<_>>().join(" "))
+}
+
+#[test]
+fn json_lines_say_who_and_why() {
+    let backend = Backend::scripted(|stream, record| {
+        let silent = |bytes: &[u8]| bytes.starts_with(b"GET /shop/silent");
+        if record.read_until(stream, |bytes| requests(bytes) > 0) && !silent(&record.bytes()) {
+            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok");
+        }
+        record.read_until(stream, |_| false);
+    });
+    let proxy = shop(&backend, "json");
+    ask(
+        &proxy,
+        "POST /shop HTTP/1.1\r\nhost: a.example\r\nauthorization: Basic secret\r\ncookie: secret\r\ncontent-length: 2\r\n\r\nhi",
+    );
+    let normal = line(&proxy, 0);
+    for (key, expected) in [
+        ("status", Value::from(200)),
+        ("method", "POST".into()),
+        ("path", "/shop".into()),
+        ("vhost", "a.example".into()),
+        ("bytes_sent", 2.into()),
+        ("request_length", 2.into()),
+        ("remote_addr", "127.0.0.1".into()),
+        ("namespace", "t".into()),
+        ("ingress_name", "web".into()),
+        ("service_name", "s".into()),
+        ("service_port", 80.into()),
+        ("upstream_addr", backend.address.to_string().into()),
+        ("upstream_status", 200.into()),
+        ("reason", Value::Null),
+    ] {
+        assert_eq!(normal[key], expected, "{key}");
+    }
+    ask(
+        &proxy,
+        "GET /shop HTTP/1.1\r\nhost: a.example\r\nhost: b\r\n\r\n",
+    );
+    let refused = line(&proxy, 1);
+    assert_eq!(
+        (&refused["status"], &refused["reason"]),
+        (&400.into(), &"host".into())
+    );
+    assert_eq!(refused["why"], "bad request: there are two hosts");
+    let mut client = Client::connect(proxy.http());
+    client.send("GET /shop/silent HTTP/1.1\r\nhost: a.example\r\n\r\n");
+    backend.wait_for("/shop/silent");
+    drop(client);
+    let aborted = line(&proxy, 2);
+    assert_eq!(
+        (&aborted["status"], &aborted["upstream_status"]),
+        (&499.into(), &Value::Null)
+    );
+    assert!(!proxy.logged().contains("secret"), "{}", proxy.logged());
+}
+
 #[test]
 fn who_cut_a_response_short_is_said() {
     let backend = Backend::scripted(|stream, record| {

@@ -1,4 +1,4 @@
-//! What can be known from outside: metrics, the running configuration, the access log.
+//! What can be known from outside: metrics and the running configuration.
 
 use std::io::Write;
 
@@ -9,7 +9,7 @@ use crate::harness::{
     Backend, Client, H2Client, Ingress, Proxy, Started, get, requests, service, wait_until,
 };
 
-fn serving(backend: &Backend, log: &str) -> Started {
+fn serving(backend: &Backend) -> Started {
     let ingress = Ingress::new("web").annotate("proxy-body-size", "8").path(
         "a.example",
         "Prefix",
@@ -19,7 +19,7 @@ fn serving(backend: &Backend, log: &str) -> Started {
     Proxy::new()
         .manifest(ingress.yaml())
         .manifest(service("s", &[backend.address]))
-        .arg("--access-log", log)
+        .arg("--access-log", "off")
         .start()
 }
 
@@ -32,7 +32,7 @@ fn ask(proxy: &Started, request: &str) -> u16 {
 #[test]
 fn requests_are_counted_by_what_served_them() {
     let backend = Backend::named("hello");
-    let proxy = serving(&backend, "off");
+    let proxy = serving(&backend);
     for path in ["/shop", "/shop/x", "/shop?y"] {
         assert_eq!(get(proxy.http(), "a.example", path).status, 200);
     }
@@ -215,7 +215,7 @@ fn nothing_stays_in_flight() {
             _ => Ok(()),
         };
     });
-    let proxy = serving(&backend, "off");
+    let proxy = serving(&backend);
     let in_flight = || proxy.metric("portreeve_upstream_requests_in_flight", &[]);
     for path in ["whole", "cut", "none"] {
         get(proxy.http(), "a.example", &format!("/shop/{path}"));
@@ -242,7 +242,7 @@ fn a_connection_is_in_requests_however_many_they_are() {
     let backend = Backend::scripted(|stream, record| {
         record.read_until(stream, |_| false);
     });
-    let proxy = serving(&backend, "off");
+    let proxy = serving(&backend);
     let h2 = H2Client::connect(proxy.http());
     let ask = || Request::get("http://a.example/shop").body(()).unwrap();
     let streams: Vec<_> = (0..3).map(|_| h2.begin(ask(), true)).collect();
@@ -256,102 +256,6 @@ fn a_connection_is_in_requests_however_many_they_are() {
     drop(streams);
     wait_until("none of them", || connections("writing") == 0.0);
     assert_eq!(connections("waiting"), 1.0);
-}
-
-#[test]
-fn lines_are_ingress_nginxs() {
-    let backend = Backend::named("hello");
-    let proxy = serving(&backend, "nginx");
-    ask(
-        &proxy,
-        "GET /shop?a=b HTTP/1.1\r\nhost: a.example\r\nuser-agent: u\"\r\nreferer: r\r\nx-request-id: fixed\r\n\r\n",
-    );
-    ask(&proxy, "GET /else HTTP/1.1\r\nhost: a.example\r\n\r\n");
-    wait_until("two lines", || proxy.logged().lines().count() == 2);
-    let logged = proxy.logged();
-    let lines: Vec<_> = logged.lines().map(without_times).collect();
-    let upstream = backend.address;
-    assert_eq!(
-        lines,
-        [
-            format!("127.0.0.1 - - [TIME] \"GET /shop?a=b HTTP/1.1\" 200 5 \"r\" \"u\\x22\" 0 SECONDS [t-s-80] [] {upstream} 5 SECONDS 200 fixed"),
-            "127.0.0.1 - - [TIME] \"GET /else HTTP/1.1\" 404 14 \"-\" \"-\" 0 SECONDS [] [] - - - - ".to_string(),
-        ]
-    );
-}
-
-/// A line with `TIME` and `SECONDS` in place of what differs each time.
-fn without_times(line: &str) -> String {
-    let (before, rest) = line.split_once('[').unwrap();
-    let (time, rest) = rest.split_once(']').unwrap();
-    assert!(time.ends_with(" +0000"), "{time}");
-    let is_seconds = |word: &str| {
-        let (whole, part) = word.split_once('.').unwrap_or_default();
-        part.len() == 3 && [whole, part].concat().bytes().all(|b| b.is_ascii_digit())
-    };
-    let words = rest
-        .split(' ')
-        .map(|word| if is_seconds(word) { "SECONDS" } else { word });
-    format!("{before}[TIME]{}", words.collect::<Vec<_>>().join(" "))
-}
-
-#[test]
-fn json_lines_say_who_and_why() {
-    let backend = Backend::scripted(|stream, record| {
-        let silent = |bytes: &[u8]| bytes.starts_with(b"GET /shop/silent");
-        if record.read_until(stream, |bytes| requests(bytes) > 0) && !silent(&record.bytes()) {
-            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok");
-        }
-        record.read_until(stream, |_| false);
-    });
-    let proxy = serving(&backend, "json");
-    let line = |number: usize| -> Value {
-        wait_until("a line", || proxy.logged().lines().count() > number);
-        serde_json::from_str(proxy.logged().lines().nth(number).unwrap()).unwrap()
-    };
-    ask(
-        &proxy,
-        "POST /shop HTTP/1.1\r\nhost: a.example\r\nauthorization: Basic secret\r\ncookie: secret\r\ncontent-length: 2\r\n\r\nhi",
-    );
-    let normal = line(0);
-    for (key, expected) in [
-        ("status", Value::from(200)),
-        ("method", "POST".into()),
-        ("path", "/shop".into()),
-        ("vhost", "a.example".into()),
-        ("bytes_sent", 2.into()),
-        ("request_length", 2.into()),
-        ("remote_addr", "127.0.0.1".into()),
-        ("namespace", "t".into()),
-        ("ingress_name", "web".into()),
-        ("service_name", "s".into()),
-        ("service_port", 80.into()),
-        ("upstream_addr", backend.address.to_string().into()),
-        ("upstream_status", 200.into()),
-        ("reason", Value::Null),
-    ] {
-        assert_eq!(normal[key], expected, "{key}");
-    }
-    ask(
-        &proxy,
-        "GET /shop HTTP/1.1\r\nhost: a.example\r\nhost: b\r\n\r\n",
-    );
-    let refused = line(1);
-    assert_eq!(
-        (&refused["status"], &refused["reason"]),
-        (&400.into(), &"host".into())
-    );
-    assert_eq!(refused["why"], "bad request: there are two hosts");
-    let mut client = Client::connect(proxy.http());
-    client.send("GET /shop/silent HTTP/1.1\r\nhost: a.example\r\n\r\n");
-    backend.wait_for("/shop/silent");
-    drop(client);
-    let aborted = line(2);
-    assert_eq!(
-        (&aborted["status"], &aborted["upstream_status"]),
-        (&499.into(), &Value::Null)
-    );
-    assert!(!proxy.logged().contains("secret"), "{}", proxy.logged());
 }
 
 #[test]
