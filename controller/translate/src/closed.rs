@@ -5,6 +5,7 @@
 
 use portreeve_table::{NormalPath, PathMatch, Route, shorten};
 
+use crate::annotations::Settings;
 use crate::beginning::Beginning;
 use crate::code::Code;
 use crate::diagnostic::Diagnostic;
@@ -25,11 +26,21 @@ enum Effect {
 }
 
 impl Claims {
-    /// The same for an object that cannot be used, of which only this is said: everything that it
-    /// is known to claim answers 503.
+    /// The same for an object that cannot be used: everything that it is known to claim answers
+    /// 503, and that is all that is left of it. Of its settings only those stay that say what it
+    /// claims.
     pub(crate) fn refused(self) -> Self {
+        let settings = Settings {
+            rewrite: self.settings.rewrite,
+            use_regex: self.settings.use_regex,
+            aliases: self.settings.aliases,
+            ..Settings::default()
+        };
         Self {
+            is_refused: true,
+            settings,
             closed: Some("its Ingress cannot be read; see its diagnostics".into()),
+            tls: Vec::new(),
             wants_certificates: false,
             diagnostics: Vec::new(),
             ..self
@@ -169,7 +180,8 @@ impl<'a> HostRoutes<'a, '_> {
         claim: &PathClaim,
         path: &PathMatch,
     ) -> Option<Diagnostic> {
-        let keeper = self.reserved.keeper(path)?;
+        let keeper = self.reserved.keeper(path);
+        let keeper = keeper.filter(|keeper| *keeper.owner != claims.key)?;
         let message = format!(
             "{:?} on {} may be what {:?} of {} means, which is older and cannot be read; \
              this one is not served.",

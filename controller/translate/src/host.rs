@@ -79,6 +79,8 @@ pub(crate) struct HostRoutes<'a, 'd> {
     pub has_tls: bool,
     /// Whose path makes ingress-nginx take its every path as an expression.
     pub spread_by: Option<&'a ObjectKey>,
+    /// Whether an Ingress that cannot be used may have meant to do the same.
+    pub may_be_spread: bool,
     /// What is left of [`path::STEPS`] to each Ingress.
     pub steps_left: &'d mut BTreeMap<&'a ObjectKey, usize>,
     pub routes: BTreeMap<Rank, Route>,
@@ -95,7 +97,13 @@ impl<'a> HostRoutes<'a, '_> {
         global_default: Option<(&'a Claims, &'a PathClaim)>,
     ) {
         for rules in rules.chunk_by(|(a, _), (b, _)| a.key == b.key) {
-            self.add_ingress(rules);
+            let is_spread = self.spread_by.is_some();
+            if self.may_be_spread && !is_spread && is_refused_nginx(rules) {
+                self.add_ingress(rules, true);
+                self.add_quietly(rules, false);
+            } else {
+                self.add_ingress(rules, is_spread);
+            }
         }
         self.add_slash_redirects(rules);
         self.add_default(rules, global_default);
@@ -103,12 +111,12 @@ impl<'a> HostRoutes<'a, '_> {
 
     /// Adds the rules of one Ingress. What it closes in place of paths that cannot be read takes
     /// nothing from its others, so it comes after them.
-    fn add_ingress(&mut self, rules: &[HostClaim<'a>]) {
+    fn add_ingress(&mut self, rules: &[HostClaim<'a>], nginx_regex: bool) {
         let mut unmatched = Vec::new();
         for (claims, rule) in rules {
             self.add_app_root(claims);
             for path in &rule.paths {
-                let added = self.add_path(claims, path);
+                let added = self.add_path(claims, path, nginx_regex);
                 unmatched.extend(added.err().map(|error| (*claims, path, error)));
             }
         }
@@ -119,6 +127,14 @@ impl<'a> HostRoutes<'a, '_> {
         for (claims, path, error) in unmatched {
             self.close(claims, path, error);
         }
+    }
+
+    /// Adds the rules of one Ingress in another reading, of which nothing is said: what it may mean
+    /// is closed in both.
+    fn add_quietly(&mut self, rules: &[HostClaim<'a>], nginx_regex: bool) {
+        let said = self.diagnostics.len();
+        self.add_ingress(rules, nginx_regex);
+        self.diagnostics.truncate(said);
     }
 
     fn add_app_root(&mut self, claims: &Claims) {
@@ -142,9 +158,14 @@ impl<'a> HostRoutes<'a, '_> {
     }
 
     /// Adds a path, unless it cannot be matched.
-    fn add_path(&mut self, claims: &'a Claims, claim: &PathClaim) -> Result<(), Unmatched> {
+    fn add_path(
+        &mut self,
+        claims: &'a Claims,
+        claim: &PathClaim,
+        nginx_regex: bool,
+    ) -> Result<(), Unmatched> {
         let left = self.steps_left.entry(&claims.key).or_insert(path::STEPS);
-        let reading = path::read(claims, claim, self.spread_by.is_some())?.within(left)?;
+        let reading = path::read(claims, claim, nginx_regex)?.within(left)?;
         let rank = Rank::of(&reading.path);
         let winner = rank.same().iter().find_map(|rank| self.routes.get(rank));
         let taken = winner.map(|winner| taken(claims, &claim.path, self.pattern, winner));
@@ -201,7 +222,7 @@ impl<'a> HostRoutes<'a, '_> {
     fn add_slash_redirects(&mut self, rules: &[HostClaim<'a>]) {
         let nginx = rules
             .iter()
-            .filter(|(claims, _)| claims.profile == Profile::Nginx);
+            .filter(|(claims, _)| claims.profile == Profile::Nginx && !claims.is_refused);
         for (claims, rule) in nginx.filter(|_| self.spread_by.is_none()) {
             let exact = rule
                 .paths
@@ -242,7 +263,8 @@ impl<'a> HostRoutes<'a, '_> {
             return;
         };
         let owner = route.origin.clone();
-        let bare = rules.iter().filter(|(_, rule)| rule.paths.is_empty());
+        let bare = self.rest_claims(rules, global);
+        let bare = bare.filter(|(_, rule)| rule.paths.is_empty());
         // A rule without paths claims the whole host, so what it asks holds for it.
         for (bare, _) in bare {
             let is_built = matches!(route.action, Action::Forward(_));
@@ -253,6 +275,27 @@ impl<'a> HostRoutes<'a, '_> {
         self.routes.insert(Rank::of(&route.path), route);
     }
 
+    /// The rules that claim what no path takes. One that cannot be used keeps that from younger
+    /// Ingresses, and closes nothing of what an older one claims.
+    fn rest_claims<'r>(
+        &self,
+        rules: &'r [HostClaim<'a>],
+        global: Option<(&'a Claims, &'a PathClaim)>,
+    ) -> impl Iterator<Item = &'r HostClaim<'a>> + use<'r, 'a> {
+        let rest = rules
+            .iter()
+            .filter(|(claims, rule)| rule.paths.is_empty() || claims.default_backend.is_some());
+        let global = global.filter(|_| *self.pattern == HostPattern::Any);
+        let mut usable = rest.clone().filter(|(claims, _)| !claims.is_refused);
+        let answers = usable.clone().find(|rule| answers_rest(rule));
+        let answers = answers.map(|(claims, _)| claims.age());
+        let global = global.map(|(claims, _)| claims.age());
+        let oldest = usable.next().map(|(claims, _)| claims.age());
+        let oldest = answers.or(oldest.into_iter().chain(global).min());
+        let is_before = move |age| oldest.is_none_or(|oldest| age < oldest);
+        rest.filter(move |(claims, _)| !claims.is_refused || is_before(claims.age()))
+    }
+
     /// The route for what no path takes, before what rules without paths ask of it: the first
     /// redirect or default backend of its own rules, everyone's default backend, or 404.
     fn leftovers(
@@ -261,7 +304,7 @@ impl<'a> HostRoutes<'a, '_> {
         global: Option<(&'a Claims, &'a PathClaim)>,
         slash: PathMatch,
     ) -> Option<Route> {
-        for (claims, rule) in rules {
+        for (claims, rule) in self.rest_claims(rules, global) {
             if let Some(claim) = &claims.default_backend {
                 return Some(self.routes_of(claims).build(claim, slash));
             }
@@ -270,12 +313,32 @@ impl<'a> HostRoutes<'a, '_> {
                 return Some(route::answer(claims, "/", slash, moved));
             }
         }
+        // A host that nobody else has must not be opened to everyone's backend.
+        let is_closed = rules.iter().all(|(claims, _)| claims.is_refused);
+        if let Some((claims, _)) = rules.first().filter(|_| is_closed)
+            && let (Some(reason), false) = (&claims.closed, *self.pattern == HostPattern::Any)
+        {
+            let action = route::unavailable(reason.clone());
+            return Some(route::answer(claims, "/", slash, action));
+        }
         if let Some((claims, claim)) = global {
             return Some(self.routes_of(claims).build(claim, slash));
         }
         let (claims, _) = rules.first().filter(|_| self.routes.is_empty())?;
         Some(route::answer(claims, "/", slash, Action::NotFound))
     }
+}
+
+/// Whether a rule itself says what becomes of what no path takes.
+fn answers_rest((claims, rule): &HostClaim<'_>) -> bool {
+    let is_moved = || rule.paths.is_empty() && route::moved(&claims.settings).is_some();
+    claims.default_backend.is_some() || is_moved()
+}
+
+/// Whether they are of an Ingress in the nginx profile that cannot be used.
+fn is_refused_nginx(rules: &[HostClaim<'_>]) -> bool {
+    let is_it = |(claims, _): &HostClaim<'_>| claims.is_refused && claims.profile == Profile::Nginx;
+    rules.first().is_some_and(is_it)
 }
 
 fn is_app_root(route: &Route) -> bool {

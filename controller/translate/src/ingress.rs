@@ -30,6 +30,9 @@ pub(crate) struct Claims {
     pub settings: Settings,
     /// The key of each annotation that is in force, with its prefix, by its name.
     pub keys: BTreeMap<&'static str, Box<str>>,
+    /// Whether it stands for an object that cannot be used: it closes what it claims, and does
+    /// nothing else.
+    pub is_refused: bool,
     /// Why all routes answer 503, when they do.
     pub closed: Option<Box<str>>,
     pub rules: Vec<RuleClaim>,
@@ -130,6 +133,7 @@ pub(crate) fn claims(key: &ObjectKey, ingress: &Ingress, profile: Profile) -> Cl
         profile,
         settings: reading.settings,
         keys: reading.keys,
+        is_refused: false,
         closed: None,
         rules: Vec::new(),
         default_backend: None,

@@ -48,7 +48,8 @@ pub(crate) fn merge(
             snapshot,
             pattern,
             has_tls: with_tls.contains(pattern),
-            spread_by: spread_by(&rules),
+            spread_by: spread_by(&rules, false),
+            may_be_spread: spread_by(&rules, true).is_some(),
             steps_left: &mut steps_left,
             routes: BTreeMap::new(),
             reserved: Reserved::default(),
@@ -62,9 +63,11 @@ pub(crate) fn merge(
     merged
 }
 
-/// Whose path makes ingress-nginx take every path of a host with these rules as an expression.
-fn spread_by<'a>(rules: &[HostClaim<'a>]) -> Option<&'a ObjectKey> {
-    let mut rules = rules.iter();
+/// Whose path makes ingress-nginx take every path of a host with these rules as an expression; one
+/// that cannot be used only would.
+fn spread_by<'a>(rules: &[HostClaim<'a>], is_refused: bool) -> Option<&'a ObjectKey> {
+    let rules = rules.iter();
+    let mut rules = rules.filter(|(claims, _)| claims.is_refused == is_refused);
     let spreads = |(claims, rule): &&HostClaim<'a>| {
         let mut paths = rule.paths.iter();
         paths.any(|path| spreads_regex(claims, path))

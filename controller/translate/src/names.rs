@@ -27,6 +27,10 @@ pub(crate) fn add<'a>(
 }
 
 fn add_aliases(merged: &mut Merged, claims: &Claims) -> Vec<HostPattern> {
+    if claims.is_refused {
+        close_aliases(merged, claims);
+        return Vec::new();
+    }
     let mut added = Vec::new();
     let hosts: BTreeSet<_> = claims.hosts().collect();
     if let (Some(first), 2..) = (claims.hosts().next(), hosts.len())
@@ -53,6 +57,21 @@ fn add_aliases(merged: &mut Merged, claims: &Claims) -> Vec<HostPattern> {
         }
     }
     added
+}
+
+/// The names of an Ingress that cannot be used are not another's, and lead to nobody's routes.
+fn close_aliases(merged: &mut Merged, claims: &Claims) {
+    let (Some(reason), Some(_), Ok(slash)) = (&claims.closed, claims.hosts().next(), "/".parse())
+    else {
+        return;
+    };
+    let action = route::unavailable(reason.clone());
+    let routes = vec![route::answer(claims, "/", PathMatch::Prefix(slash), action)];
+    let closed = Shared::new(Host { routes });
+    for alias in &claims.settings.aliases {
+        let host = merged.hosts.entry(alias.clone());
+        host.or_insert_with(|| closed.clone());
+    }
 }
 
 fn taken(claims: &Claims, alias: &HostPattern) -> Diagnostic {

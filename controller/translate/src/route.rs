@@ -186,6 +186,7 @@ pub(crate) fn moved(settings: &Settings) -> Option<Action> {
 /// paths claims, when another Ingress' backend answers them, or nobody.
 pub(crate) fn restrict(route: &mut Route, claims: &Claims, host_has_tls: bool) {
     if let Some(reason) = &claims.closed {
+        route.origin = claims.key.origin();
         route.action = unavailable(reason.clone());
     }
     if matches!(

@@ -5,9 +5,9 @@
 
 mod support;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use portreeve_table::{Action, HostPattern, Route};
+use portreeve_table::{Action, HostPattern, Location, Route};
 use portreeve_translate::annotations::{NGINX_PREFIX, OWN_PREFIX, all};
 use portreeve_translate::manifest::{self, Limits};
 use portreeve_translate::{Object, Options, Profile, Snapshot, Translation, service, translate};
@@ -171,6 +171,48 @@ fn routes_of_others(translation: &Translation, name: &str) -> BTreeMap<HostPatte
     hosts.filter(|(_, routes)| !routes.is_empty()).collect()
 }
 
+/// The names of those with a default backend, for all hosts or for those of its rules.
+fn with_default(objects: &[Value], for_all: bool) -> Vec<String> {
+    let is_it = |object: &&Value| {
+        let is_for_all = object["spec"]["rules"] == json!([]);
+        !object["spec"]["defaultBackend"].is_null() && (is_for_all || !for_all)
+    };
+    objects.iter().filter(is_it).map(name).collect()
+}
+
+fn name(object: &Value) -> String {
+    object["metadata"]["name"].as_str().unwrap().into()
+}
+
+/// The hosts that the rules of these are about.
+fn hosts_of(objects: &[Value]) -> BTreeSet<HostPattern> {
+    let rules = |object: &Value| object["spec"]["rules"].as_array().cloned();
+    let rules = objects.iter().filter_map(rules).flatten();
+    let hosts = rules.filter_map(|rule| match rule["host"].as_str()? {
+        "" => Some(HostPattern::Any),
+        host => HostPattern::parse(host).ok(),
+    });
+    hosts.collect()
+}
+
+/// Whether a route leads anywhere but to another writing of the same path.
+fn serves(route: &Route) -> bool {
+    match &route.action {
+        Action::Redirect(redirect) => redirect.to != Location::WithTrailingSlash,
+        action => matches!(action, Action::Forward(_)),
+    }
+}
+
+/// Makes an Ingress one that cannot be used.
+fn refuse(mut ingress: Value, how: usize) -> Value {
+    match how {
+        0 => ingress["apiVersion"] = json!("networking.k8s.io/v7"),
+        1 => ingress["metadata"]["labels"] = json!({"a": true}),
+        _ => ingress["spec"]["ingressClassName"] = json!(5),
+    }
+    ingress
+}
+
 /// Puts something else into some place of a value.
 fn mutate(value: &mut Value, place: Index, with: &Value) {
     let mut pointers = Vec::new();
@@ -309,6 +351,53 @@ proptest! {
             let is_free = routes.iter().all(|route| route.action == Action::NotFound);
             prop_assert!(is_free || routes == after, "{host}: {routes:?} {after:?}");
         }
+    }
+
+    #[test]
+    fn a_refused_ingress_only_closes(
+        older in ingresses(),
+        refused in ingress("bad".into()),
+        how in 0..3usize,
+        profile in profiles(),
+    ) {
+        let mut refused = refuse(refused, how);
+        refused["metadata"]["creationTimestamp"] = json!("2026-03-01T00:00:00Z");
+        let base: Vec<_> = read(&older).into_iter().chain(fixtures()).collect();
+        let before = run(base.clone(), profile);
+        let after = run(base.into_iter().chain(read(std::slice::from_ref(&refused))), profile);
+        prop_assert_eq!(&before.config.certs, &after.config.certs);
+        prop_assert_eq!(&before.wants, &after.wants);
+        let by_refused = after.config.hosts.values().flat_map(|host| &host.routes);
+        for route in by_refused.filter(|route| &*route.origin.name == "bad") {
+            prop_assert!(matches!(route.action, Action::Unavailable { .. } | Action::NotFound), "{route:?}");
+        }
+        let (older_hosts, own_hosts) = (hosts_of(&older), hosts_of(std::slice::from_ref(&refused)));
+        if let Some(rules) = refused["spec"]["rules"].as_array_mut() {
+            rules.retain(|rule| !rule["http"].is_null());
+        }
+        let with_paths = hosts_of(&[refused]);
+        let (before, mut after) = (routes_of_others(&before, "bad"), routes_of_others(&after, "bad"));
+        for (host, routes) in before {
+            // A host in a rule is nobody's other name.
+            if own_hosts.contains(&host) && !older_hosts.contains(&host) {
+                after.remove(&host);
+                continue;
+            }
+            let after = after.remove(&host).unwrap_or_default();
+            // What its rules claim of a host is no longer for everyone's default backend, and what
+            // its paths claim for none.
+            let defaults = with_default(&older, !with_paths.contains(&host));
+            let is_free = |route: &Route| {
+                let is_default = defaults.iter().any(|name| **name == *route.origin.name);
+                !serves(route) || own_hosts.contains(&host) && is_default && *route.rule == *"/"
+            };
+            let stands = |route: &&Route| after.contains(route) || is_free(route);
+            let gone = routes.iter().find(|route| !stands(route));
+            prop_assert_eq!(gone, None, "{}: {:?}", host, after);
+            let opened = after.iter().find(|route| serves(route) && !routes.contains(route));
+            prop_assert_eq!(opened, None, "{}: {:?}", host, routes);
+        }
+        prop_assert!(after.is_empty(), "{after:?}");
     }
 }
 
