@@ -208,6 +208,7 @@ fn refuse(mut ingress: Value, how: usize) -> Value {
     match how {
         0 => ingress["apiVersion"] = json!("networking.k8s.io/v7"),
         1 => ingress["metadata"]["labels"] = json!({"a": true}),
+        2 => ingress["metadata"]["creationTimestamp"] = json!("now"),
         _ => ingress["spec"]["ingressClassName"] = json!(5),
     }
     ingress
@@ -356,12 +357,12 @@ proptest! {
     #[test]
     fn a_refused_ingress_only_closes(
         older in ingresses(),
-        refused in ingress("bad".into()),
-        how in 0..3usize,
+        mut refused in ingress("bad".into()),
+        how in 0..4usize,
         profile in profiles(),
     ) {
-        let mut refused = refuse(refused, how);
         refused["metadata"]["creationTimestamp"] = json!("2026-03-01T00:00:00Z");
+        let mut refused = refuse(refused, how);
         let base: Vec<_> = read(&older).into_iter().chain(fixtures()).collect();
         let before = run(base.clone(), profile);
         let after = run(base.into_iter().chain(read(std::slice::from_ref(&refused))), profile);

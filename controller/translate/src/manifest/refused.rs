@@ -3,10 +3,11 @@
 //! They answer 503. Without that, what such an Ingress restricts would be open to other Ingresses.
 //! The older versions of an Ingress have their hosts and paths in the same places.
 
+use jiff::Timestamp;
 use k8s_openapi::api::networking::v1::{
     HTTPIngressPath, HTTPIngressRuleValue, Ingress, IngressBackend, IngressRule, IngressSpec,
 };
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -27,7 +28,7 @@ pub(super) fn stand_in(object: &ObjectRef, value: &Value) -> Ingress {
         metadata: ObjectMeta {
             name: Some(object.name.to_string()),
             namespace: Some(object.namespace.to_string()),
-            creation_timestamp: read(metadata, "creationTimestamp"),
+            creation_timestamp: given(metadata, "creationTimestamp").map(created),
             annotations: Some(annotations.map(|(k, v)| (k.clone(), as_text(v))).collect()),
             ..ObjectMeta::default()
         },
@@ -42,6 +43,12 @@ pub(super) fn stand_in(object: &ObjectRef, value: &Value) -> Ingress {
         }),
         status: None,
     }
+}
+
+/// When it was created. Where that is no time it is as young as can be: what it closes then is
+/// nothing of those that are older.
+fn created(value: &Value) -> Time {
+    decoded(value).unwrap_or(Time(Timestamp::MAX))
 }
 
 fn rule(rule: &Value) -> IngressRule {
