@@ -30,6 +30,10 @@ impl Claims {
     /// 503, and that is all that is left of it. Of its settings only those stay that say what it
     /// claims.
     pub(crate) fn refused(self) -> Self {
+        let claims_any = !self.rules.is_empty() || self.default_backend.is_some();
+        let message = "Nothing that was right is known of it, so its hosts and paths answer 503, \
+                       as far as no older Ingress has them.";
+        let found = Diagnostic::new(Code::ObjectInvalid, self.object(), message);
         let settings = Settings {
             rewrite: self.settings.rewrite,
             use_regex: self.settings.use_regex,
@@ -42,7 +46,8 @@ impl Claims {
             closed: Some("its Ingress cannot be read; see its diagnostics".into()),
             tls: Vec::new(),
             wants_certificates: false,
-            diagnostics: Vec::new(),
+            // What is wrong with it was said where it was read.
+            diagnostics: claims_any.then_some(found).into_iter().collect(),
             ..self
         }
     }

@@ -190,8 +190,8 @@ fn annotations_are_texts() {
     assert_eq!(
         shown,
         [
-            "a.yaml: shop/web  metadata.annotations[portreeve.dev/proxy-read-timeout]  ObjectInvalid\n  60 is not a text, so this object is refused; what it said before still holds; if it was never right, its paths answer 503.\n  Write: \"60\", in quotes",
-            "a.yaml: shop/web  metadata.annotations[portreeve.dev/use-regex]  ObjectInvalid\n  true is not a text, so this object is refused; what it said before still holds; if it was never right, its paths answer 503.\n  Write: \"true\", in quotes",
+            "a.yaml: shop/web  metadata.annotations[portreeve.dev/proxy-read-timeout]  ObjectInvalid\n  60 is not a text, so this object is refused; what it said before still holds, if it was ever right.\n  Write: \"60\", in quotes",
+            "a.yaml: shop/web  metadata.annotations[portreeve.dev/use-regex]  ObjectInvalid\n  true is not a text, so this object is refused; what it said before still holds, if it was ever right.\n  Write: \"true\", in quotes",
         ]
     );
 }

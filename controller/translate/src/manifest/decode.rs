@@ -22,15 +22,9 @@ use crate::snapshot::{Content, SERVICE_NAME};
 /// A second copy of the whole object, which `kubectl apply` leaves on it.
 const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 
-/// What becomes of an object that is refused.
-fn kept(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Ingress => {
-            "what it said before still holds; if it was never right, its paths answer 503"
-        }
-        _ => "what it said before still holds, if it was ever right",
-    }
-}
+/// What becomes of an object that is refused. What an Ingress closes then depends on its class, so
+/// it is said where that is known.
+const KEPT: &str = "what it said before still holds, if it was ever right";
 
 /// The groups in which a kind of ours has had other versions.
 const OUR_GROUPS: [&str; 3] = ["networking.k8s.io", "extensions", "discovery.k8s.io"];
@@ -96,13 +90,9 @@ fn wrong_version(kind: Kind, object: &ObjectRef, value: &Value) -> Option<Diagno
         Some(version) if version == ours => return None,
         Some(version) => {
             let version = shorten(version);
-            let kept = kept(kind);
-            format!("{version:?} is not served, so this object is refused; {kept}.")
+            format!("{version:?} is not served, so this object is refused; {KEPT}.")
         }
-        None => format!(
-            "It has no apiVersion, so this object is refused; {}.",
-            kept(object.kind)
-        ),
+        None => format!("It has no apiVersion, so this object is refused; {KEPT}."),
     };
     let moved = match (kind, version) {
         (Kind::Ingress, Some("extensions/v1beta1" | "networking.k8s.io/v1beta1")) => {
@@ -130,10 +120,7 @@ fn not_text(object: &ObjectRef, value: &Value) -> Vec<Diagnostic> {
             _ => None,
         };
         let what = quoted.as_deref().unwrap_or(type_name(value));
-        let message = format!(
-            "{what} is not a text, so this object is refused; {}.",
-            kept(object.kind)
-        );
+        let message = format!("{what} is not a text, so this object is refused; {KEPT}.");
         let hint = quoted.map_or("a text, in quotes".into(), |q| format!("{q:?}, in quotes"));
         Diagnostic::new(Code::ObjectInvalid, object.clone(), message)
             .field(format!("metadata.{map}[{}]", shorten(key)))
@@ -182,11 +169,7 @@ fn typed<T: DeserializeOwned + Serialize + Metadata<Ty = ObjectMeta>>(
                 }
                 _ => error,
             };
-            let message = format!(
-                "It cannot be used: {}; {}.",
-                shorten(&error),
-                kept(object.kind)
-            );
+            let message = format!("It cannot be used: {}; {KEPT}.", shorten(&error));
             let found = Diagnostic::new(Code::ObjectInvalid, object.clone(), message).field(field);
             (None, vec![found])
         }
