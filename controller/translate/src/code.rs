@@ -223,8 +223,8 @@ pub const CODES: &[CodeEntry] = &[
     ),
     error(
         Code::ObjectInvalid,
-        "A value in an object is not of the type that its field has, or the object has no name; the object keeps its last good value; when it has none, it is not used, but the hosts and paths of an Ingress answer 503.",
-        "Write a value of the type that the message names.",
+        "A value in an object is not of the type that its field has, or the object has no name, or no kind that there is; the object keeps its last good value; when it has none, it is not used, but the hosts and paths of an Ingress answer 503.",
+        "Write a value of the type that the message names, or the name or the kind.",
     ),
     error(
         Code::ObjectTwice,

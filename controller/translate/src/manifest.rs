@@ -7,17 +7,20 @@
 mod decode;
 mod documents;
 mod fields;
+mod keep;
+mod kind;
 mod refused;
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde_json::Value;
 
 use crate::code::Code;
 use crate::diagnostic::Diagnostic;
-use crate::object::Kind;
 use crate::snapshot::Object;
+
+pub use keep::keep_refused;
+use kind::Meant;
 
 /// How much a manifest may ask of its reader.
 #[derive(Clone, Copy, Debug)]
@@ -69,24 +72,6 @@ pub fn parse(
     Ok((reader.objects, reader.diagnostics))
 }
 
-/// Adds to what was read of a file the `last` good values of the objects that were refused, by
-/// what was found: without them, what such an object restricts would be open, or closed at best.
-pub fn keep_refused(objects: &mut Vec<Object>, found: &[Diagnostic], last: &[Object]) {
-    let refused = found
-        .iter()
-        .filter(|found| matches!(found.code, Code::ObjectInvalid | Code::ApiVersionUnknown));
-    let refused: BTreeSet<_> = refused.filter_map(|found| found.object.as_ref()).collect();
-    if refused.is_empty() {
-        return;
-    }
-    let good = last.iter().filter(|last| !last.is_refused());
-    let kept = good.filter(|last| refused.contains(&last.reference()));
-    let kept: Vec<_> = kept.cloned().collect();
-    let names: BTreeSet<_> = kept.iter().map(Object::reference).collect();
-    objects.retain(|object| !(object.is_refused() && names.contains(&object.reference())));
-    objects.extend(kept);
-}
-
 /// What is said of a file whose objects cannot be known now.
 pub fn unreadable(file: &str, why: impl Into<String>) -> Diagnostic {
     Diagnostic::about_file(Code::ManifestUnreadable, file, why)
@@ -99,6 +84,8 @@ struct Reader<'a> {
     source: Arc<str>,
     /// How many documents there were so far.
     documents: usize,
+    /// How many items of lists there were so far in this one.
+    items: usize,
     objects: Vec<Object>,
     diagnostics: Vec<Diagnostic>,
 }
@@ -109,52 +96,48 @@ impl<'a> Reader<'a> {
             file,
             source: file.into(),
             documents: 0,
+            items: 0,
             objects: Vec::new(),
             diagnostics: Vec::new(),
         }
     }
 
     fn next(&mut self, document: Value) {
-        self.documents += 1;
-        self.document(self.documents, document);
+        (self.documents, self.items) = (self.documents + 1, 0);
+        self.document(document);
     }
 
-    fn document(&mut self, number: usize, document: Value) {
+    fn document(&mut self, document: Value) {
         let Value::Object(mut fields) = document else {
             if !document.is_null() {
-                self.nameless(number, "is not an object");
+                self.unknown("is not an object");
             }
             return;
         };
-        let Some(kind) = text(&fields, "kind").map(String::from) else {
-            return self.nameless(number, "has no kind");
-        };
+        let kind = text(&fields, "kind").unwrap_or_default().to_string();
         match fields.remove("items") {
             Some(Value::Array(items)) if kind.ends_with("List") => {
                 let item_kind = kind.trim_end_matches("List");
                 for item in items {
-                    self.document(number, with_type(item, item_kind, &fields));
+                    self.items += 1;
+                    self.document(with_type(item, item_kind, &fields));
                 }
             }
             items => {
                 fields.extend(items.map(|items| ("items".into(), items)));
-                if let Some(kind) = Kind::ALL.into_iter().find(|k| k.as_str() == kind) {
-                    self.object(kind, number, fields);
-                }
+                self.object(fields);
             }
         }
     }
 
-    fn object(&mut self, kind: Kind, number: usize, fields: serde_json::Map<String, Value>) {
-        let Some(reference) = decode::reference(kind, &fields) else {
-            return self.nameless(
-                number,
-                &format!("is of kind {} but has no name", kind.as_str()),
-            );
+    fn object(&mut self, fields: serde_json::Map<String, Value>) {
+        let kind = match kind::meant(&fields) {
+            Meant::Served(kind) => kind,
+            Meant::Other => return,
+            Meant::Unknown(why) => return self.unknown(&why),
         };
-        if decode::is_foreign(kind, &fields) {
-            return;
-        }
+        let place = || format!("{} of {}", self.place().to_lowercase(), self.file);
+        let reference = decode::reference(kind, &fields, place);
         let (content, findings) = decode::object(kind, &reference, &Value::Object(fields));
         let source = &self.source;
         self.diagnostics
@@ -168,11 +151,24 @@ impl<'a> Reader<'a> {
         }));
     }
 
-    fn nameless(&mut self, number: usize, what: &str) {
-        let message = format!("Document {number} {what}; it is not used.");
+    /// Says of what cannot be told what it is meant to be that it is not used.
+    fn unknown(&mut self, what: &str) {
+        let message = format!(
+            "{} {what}; it is not used, and what the file said before and does not say now \
+             still holds.",
+            self.place()
+        );
         let found = Diagnostic::about_file(Code::ObjectInvalid, self.file, message);
         self.diagnostics
             .push(found.hint("apiVersion, kind and metadata.name at the start of each document"));
+    }
+
+    /// Where in the file that is which is being read.
+    fn place(&self) -> String {
+        match (self.documents, self.items) {
+            (document, 0) => format!("Document {document}"),
+            (document, item) => format!("Item {item} of document {document}"),
+        }
     }
 }
 

@@ -110,6 +110,13 @@ pub struct ObjectRef {
     pub name: Box<str>,
 }
 
+impl ObjectRef {
+    /// Whether it is called by its place in a file, because it has no name: `(` is in none.
+    pub(crate) fn is_nameless(&self) -> bool {
+        self.name.starts_with('(')
+    }
+}
+
 impl fmt::Display for ObjectRef {
     /// Ingresses are what people write, so only the other kinds are named.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -5,7 +5,7 @@
 mod support;
 
 use portreeve_translate::manifest::{self, Limits};
-use portreeve_translate::{Code, Content, Object, Snapshot};
+use portreeve_translate::{Code, Content, Diagnostic, Object, Snapshot};
 use support::reading::{INGRESS, names, parse};
 
 /// The one finding about `text`, as people see it.
@@ -38,7 +38,6 @@ fn a_refused_object_keeps_its_last_good_value_and_no_other_does() {
 fn what_stands_for_a_refused_ingress_gives_way_to_any_that_can_be_used() {
     let read = |file, text: &str| manifest::parse(file, text, &Limits::default()).unwrap();
     let bad = INGRESS.replace("number: 80", "number: x");
-    let is_stand_in = |object: &Object| matches!(object.content, Content::Refused(_));
     let (mut again, found) = read("a.yaml", &bad);
     assert!(is_stand_in(&again[0]));
     manifest::keep_refused(&mut again, &found, &read("a.yaml", &bad).0);
@@ -197,22 +196,85 @@ fn annotations_are_texts() {
 }
 
 #[test]
-fn a_document_without_kind_or_name_is_counted() {
+fn what_has_no_kind_or_name_is_counted() {
     for (text, what) in [
-        ("just text", "is not an object"),
-        ("metadata: {name: web}", "has no kind"),
+        (
+            "just text",
+            "a.yaml: ObjectInvalid\n  Document 2 is not an object",
+        ),
+        (
+            "metadata: {name: web}",
+            "a.yaml: ObjectInvalid\n  Document 2 has no kind",
+        ),
+        (
+            "kind: List\nitems: [null, {metadata: {name: web}}]",
+            "a.yaml: ObjectInvalid\n  Item 2 of document 2 has no kind",
+        ),
         (
             "apiVersion: v1\nkind: Service\n",
-            "is of kind Service but has no name",
+            "a.yaml: Service default/(document 2 of a.yaml)  metadata.name  ObjectInvalid\n",
+        ),
+        (
+            "apiVersion: v1\nkind: Serivce\nmetadata: {name: web}\n",
+            "a.yaml: Service default/web  kind  ObjectInvalid\n  \"Serivce\" is not a kind; did you mean Service?",
         ),
     ] {
         let found = finding(&format!("{INGRESS}---\n{text}"));
-        assert!(
-            found.starts_with("a.yaml: ObjectInvalid\n")
-                && found.contains(&format!("Document 2 {what}")),
-            "{found}"
+        assert!(found.starts_with(what), "{found}");
+    }
+}
+
+#[test]
+fn what_loses_its_name_or_kind_keeps_its_last_good_value() {
+    let service = "apiVersion: v1\nkind: Service\nmetadata: {name: web, namespace: shop}\n";
+    let file = format!("{INGRESS}---\n{service}");
+    for (from, to, kept) in [
+        ("name: web, namespace", "namespace", "shop/web"),
+        ("kind: Ingress\n", "", "shop/web"),
+        ("kind: Ingress\n", "kind: ingres\n", "shop/web"),
+        ("kind: Service\n", "", "Service shop/web"),
+    ] {
+        let (last, _) = read(&file);
+        let (mut objects, found) = read(&file.replacen(from, to, 1));
+        let mut again = objects.clone();
+        manifest::keep_refused(&mut objects, &found, &last);
+        assert_eq!(objects.len(), 2, "{to}: {objects:?}");
+        assert!(!objects.iter().any(is_stand_in), "{to}: {objects:?}");
+        assert!(names(&objects).contains(&kept.to_string()), "{to}");
+        manifest::keep_refused(&mut again, &found, &objects);
+        assert_eq!(
+            names(&again),
+            names(&objects),
+            "and for as long as it has none"
         );
     }
+}
+
+#[test]
+fn what_never_had_a_name_keeps_nothing_else() {
+    let nameless = INGRESS.replace("name: web, namespace", "namespace");
+    let (last, _) = read(&format!("{nameless}---\n{INGRESS}"));
+    let (mut objects, found) = read(&nameless);
+    manifest::keep_refused(&mut objects, &found, &last);
+    assert_eq!(names(&objects), ["shop/(document 1 of a.yaml)"]);
+    assert!(is_stand_in(&objects[0]));
+    let two = format!("{nameless}---\n{nameless}");
+    let (mut objects, found) = read(&two);
+    manifest::keep_refused(&mut objects, &found, &read(INGRESS).0);
+    let stand_ins = objects.iter().filter(|object| is_stand_in(object)).count();
+    assert_eq!(
+        (stand_ins, objects.len()),
+        (2, 3),
+        "which of the two it was is not known"
+    );
+}
+
+fn read(text: &str) -> (Vec<Object>, Vec<Diagnostic>) {
+    manifest::parse("a.yaml", text, &Limits::default()).unwrap()
+}
+
+fn is_stand_in(object: &Object) -> bool {
+    matches!(object.content, Content::Refused(_))
 }
 
 #[test]

@@ -26,26 +26,26 @@ const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 /// it is said where that is known.
 const KEPT: &str = "what it said before still holds, if it was ever right";
 
-/// The groups in which a kind of ours has had other versions.
-const OUR_GROUPS: [&str; 3] = ["networking.k8s.io", "extensions", "discovery.k8s.io"];
-
-/// The name of an object, as far as it can be told before it is decoded.
-pub(super) fn reference(kind: Kind, object: &Map<String, Value>) -> Option<ObjectRef> {
-    let metadata = object.get("metadata")?.as_object()?;
-    let name = text(metadata, "name").filter(|name| !name.is_empty())?;
-    let namespace = text(metadata, "namespace").filter(|n| !n.is_empty());
+/// The name of an object, as far as it can be told before it is decoded; one without is called by
+/// its `place`, before all names, as its own could be any.
+pub(super) fn reference(
+    kind: Kind,
+    object: &Map<String, Value>,
+    place: impl FnOnce() -> String,
+) -> ObjectRef {
+    let metadata = object.get("metadata").and_then(Value::as_object);
+    let given = |field| {
+        let text = metadata.and_then(|metadata| text(metadata, field));
+        text.filter(|text| !text.is_empty())
+    };
     let namespace = match kind {
         Kind::IngressClass => "",
-        _ => namespace.unwrap_or("default"),
+        _ => given("namespace").unwrap_or("default"),
     };
-    Some(ObjectKey::new(namespace, name).reference(kind))
-}
-
-/// Whether the object only shares the name of its kind with one of ours, as Knative's Services do.
-pub(super) fn is_foreign(kind: Kind, object: &Map<String, Value>) -> bool {
-    let version = text(object, "apiVersion").unwrap_or_default();
-    let group = version.split_once('/').map(|(group, _)| group);
-    version != kind.api_version() && group.is_some_and(|group| !OUR_GROUPS.contains(&group))
+    let named = |name: &str| ObjectKey::new(namespace, name).reference(kind);
+    let name = given("name").map(named);
+    let name = name.filter(|object| !object.is_nameless());
+    name.unwrap_or_else(|| named(&format!("({})", place())))
 }
 
 /// The object, unless it cannot be used, and what was found on the way. In place of an Ingress that
@@ -62,7 +62,9 @@ pub(super) fn object(
 }
 
 fn usable(kind: Kind, object: &ObjectRef, value: &Value) -> (Option<Content>, Vec<Diagnostic>) {
-    let findings = wrong_version(kind, object, value)
+    let findings = wrong_kind(kind, object, value)
+        .or_else(|| nameless(object))
+        .or_else(|| wrong_version(kind, object, value))
         .map(|found| vec![found])
         .unwrap_or_else(|| not_text(object, value));
     if !findings.is_empty() {
@@ -81,6 +83,30 @@ fn usable(kind: Kind, object: &ObjectRef, value: &Value) -> (Option<Content>, Ve
             Content::Secret(SecretObject::new(Arc::new(with_string_data(o))))
         }),
     }
+}
+
+fn wrong_kind(kind: Kind, object: &ObjectRef, value: &Value) -> Option<Diagnostic> {
+    let ours = kind.as_str();
+    let message = match value.get("kind").and_then(Value::as_str) {
+        Some(written) if written == ours => return None,
+        None | Some("") => {
+            format!("It has no kind; did you mean {ours}? It is refused; {KEPT}.")
+        }
+        Some(written) => {
+            let written = shorten(written);
+            format!("{written:?} is not a kind; did you mean {ours}? It is refused; {KEPT}.")
+        }
+    };
+    let found = Diagnostic::new(Code::ObjectInvalid, object.clone(), message);
+    Some(found.field("kind").hint(ours))
+}
+
+fn nameless(object: &ObjectRef) -> Option<Diagnostic> {
+    let kind = object.kind.as_str();
+    let message = format!("This {kind} has no name, so it is refused; {KEPT}.");
+    let found = Diagnostic::new(Code::ObjectInvalid, object.clone(), message);
+    let found = found.field("metadata.name").hint("a name");
+    object.is_nameless().then_some(found)
 }
 
 fn wrong_version(kind: Kind, object: &ObjectRef, value: &Value) -> Option<Diagnostic> {
