@@ -40,6 +40,8 @@ struct Exchange {
     record: Box<Record>,
     upstream: Option<Streaming>,
     stall: Option<Arc<Stall>>,
+    /// What came and could not be handed on at once.
+    rest: Bytes,
 }
 
 /// The upstream's side of a response that is still streaming.
@@ -104,13 +106,14 @@ impl Body {
             record,
             upstream,
             stall: Stall::current(),
+            rest: Bytes::new(),
         }));
         self.settle();
     }
 
     /// Gives the connection back as soon as nothing more will come over it.
     fn settle(&mut self) {
-        if self.is_end_stream() {
+        if self.source.is_end() {
             self.complete();
         }
     }
@@ -119,7 +122,9 @@ impl Body {
         let Some(exchange) = &mut self.exchange else {
             return;
         };
-        exchange.record.ends_whole();
+        if exchange.rest.is_empty() {
+            exchange.record.ends_whole();
+        }
         if let Some(upstream) = exchange.upstream.take() {
             exchange.record.received();
             upstream.end();
@@ -176,23 +181,87 @@ impl Body {
         }
     }
 
-    /// Counts a frame that the client is about to get, and watches how long it takes for it.
-    fn hand_on(&mut self, frame: Frame<Bytes>) -> Frame<Bytes> {
-        let Some(exchange) = &mut self.exchange else {
-            return frame;
-        };
-        let length = frame.data_ref().map_or(0, Bytes::len);
-        exchange.record.sent(length);
-        match &exchange.stall {
-            Some(stall) => frame.map_data(|bytes| stall.hand_on(bytes)),
-            None => frame,
+    /// The next frame that says something.
+    fn poll_source(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Option<Frame<Bytes>>, BodyError>> {
+        if let Source::Full(bytes) = &mut self.source {
+            let bytes = std::mem::take(bytes);
+            let frame = (!bytes.is_empty()).then(|| Frame::data(bytes));
+            return Poll::Ready(Ok(frame));
+        }
+        loop {
+            let frame = ready!(self.poll_incoming(cx))
+                .map(|frame| frame.and_then(trailers::of_response))
+                .transpose()
+                .inspect_err(|_| self.broken())?;
+            // An empty frame says nothing, and peers count them as an attack.
+            if frame
+                .as_ref()
+                .and_then(Frame::data_ref)
+                .is_some_and(Bytes::is_empty)
+            {
+                continue;
+            }
+            // A body in chunks does not know its end before it comes.
+            if frame.as_ref().is_none_or(Frame::is_trailers) {
+                self.complete();
+            }
+            return Poll::Ready(Ok(frame));
         }
     }
 
-    /// The client took what it was given.
-    fn taken(&self) {
+    /// How much may be handed on.
+    fn poll_room(&self, cx: &mut Context<'_>) -> Poll<usize> {
         let stall = self.exchange.as_ref().and_then(|e| e.stall.as_ref());
-        stall.inspect(|stall| stall.taken());
+        stall.map_or(Poll::Ready(usize::MAX), |stall| stall.poll_room(cx))
+    }
+
+    /// Counts what the client is about to get of a frame, and watches how long it takes for it.
+    fn hand_on(&mut self, frame: Frame<Bytes>, room: usize) -> Frame<Bytes> {
+        let Some(exchange) = &mut self.exchange else {
+            return frame;
+        };
+        frame.map_data(|mut bytes| {
+            if bytes.len() > room {
+                exchange.rest = bytes.split_off(room);
+            }
+            exchange.record.sent(bytes.len());
+            match &exchange.stall {
+                Some(stall) => stall.hand_on(bytes),
+                None => bytes,
+            }
+        })
+    }
+
+    /// What is left of the frame before.
+    fn rest(&mut self) -> Option<Frame<Bytes>> {
+        let rest = &mut self.exchange.as_mut()?.rest;
+        let is_left = !rest.is_empty();
+        is_left.then(|| Frame::data(std::mem::take(rest)))
+    }
+
+    fn rest_length(&self) -> usize {
+        let exchange = self.exchange.as_ref();
+        exchange.map_or(0, |exchange| exchange.rest.len())
+    }
+}
+
+impl Source {
+    /// Whether nothing more will come.
+    fn is_end(&self) -> bool {
+        match self {
+            Self::Full(bytes) => bytes.is_empty(),
+            Self::Incoming(incoming) => incoming.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Full(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            Self::Incoming(incoming) => incoming.size_hint(),
+        }
     }
 }
 
@@ -224,49 +293,27 @@ impl HttpBody for Body {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        self.taken();
-        if let Source::Full(bytes) = &mut self.source {
-            let bytes = std::mem::take(bytes);
-            if bytes.is_empty() {
-                return Poll::Ready(None);
-            }
-            self.settle();
-            let frame = self.hand_on(Frame::data(bytes));
-            return Poll::Ready(Some(Ok(frame)));
-        }
-        loop {
-            let frame = ready!(self.poll_incoming(cx))
-                .map(|frame| frame.and_then(trailers::of_response))
-                .transpose()
-                .inspect_err(|_| self.broken())?;
-            // An empty frame says nothing, and peers count them as an attack.
-            if frame
-                .as_ref()
-                .and_then(Frame::data_ref)
-                .is_some_and(Bytes::is_empty)
-            {
-                continue;
-            }
-            // A body in chunks does not know its end before it comes.
-            if frame.as_ref().is_none_or(Frame::is_trailers) {
-                self.complete();
-            }
-            self.settle();
-            return Poll::Ready(frame.map(|frame| Ok(self.hand_on(frame))));
-        }
+        let room = ready!(self.poll_room(cx));
+        let frame = match self.rest() {
+            Some(rest) => Some(rest),
+            None => ready!(self.poll_source(cx))?,
+        };
+        let frame = frame.map(|frame| self.hand_on(frame, room));
+        self.settle();
+        Poll::Ready(frame.map(Ok))
     }
 
     fn is_end_stream(&self) -> bool {
-        match &self.source {
-            Source::Full(bytes) => bytes.is_empty(),
-            Source::Incoming(incoming) => incoming.is_end_stream(),
-        }
+        self.rest_length() == 0 && self.source.is_end()
     }
 
     fn size_hint(&self) -> SizeHint {
-        match &self.source {
-            Source::Full(bytes) => SizeHint::with_exact(bytes.len() as u64),
-            Source::Incoming(incoming) => incoming.size_hint(),
+        let mut hint = self.source.size_hint();
+        let rest = self.rest_length() as u64;
+        if let Some(upper) = hint.upper() {
+            hint.set_upper(upper.saturating_add(rest));
         }
+        hint.set_lower(hint.lower().saturating_add(rest));
+        hint
     }
 }

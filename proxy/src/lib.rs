@@ -9,6 +9,7 @@
 mod accesslog;
 mod activity;
 mod admin;
+mod backlog;
 mod body;
 mod choice;
 mod conn;

@@ -44,7 +44,7 @@ const MAX_HEAD: usize = 32 * 1024;
 /// The largest list of header fields of an HTTP/2 request, in bytes (431 above).
 const MAX_HEADER_LIST: u32 = 8 * 1024;
 /// The most streams that a client may have open at once.
-const MAX_STREAMS: u32 = 100;
+pub(crate) const MAX_STREAMS: u32 = 100;
 /// How much of all streams' bodies a client may send before we have read it, in bytes.
 const CONNECTION_WINDOW: u32 = 1 << 20;
 /// The same for one stream.

@@ -5,6 +5,9 @@
 //! task is watched here, and dropped when the client took nothing for too long, which resets the
 //! stream and lets go of its endpoint.
 //!
+//! How much h2 is given is limited (`backlog.rs`); a stream that may give no more waits for its
+//! client as well.
+//!
 //! A task ends as soon as h2 has its last frame, which may be long before the client opens its
 //! window for it. What h2 still has of such a stream is a tail: nobody can reset its stream any
 //! more, so the connection ends when its client leaves a tail lying for too long.
@@ -20,6 +23,7 @@ use bytes::Bytes;
 use hyper::rt::Executor;
 
 use crate::activity::Activity;
+use crate::backlog::{Backlog, Share, Wait};
 use crate::timer::{Clock, Timer};
 
 /// How many tails are kept before those that were sent are looked for behind the first.
@@ -30,13 +34,13 @@ tokio::task_local! {
 }
 
 /// Whether a stream's client is the one who is waited for.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Stall {
-    /// How many frames were handed on.
-    handed: AtomicU32,
-    /// How many of them h2 still has.
-    unsent: AtomicU32,
+    /// How often the client was given something to take, or took a part of it.
+    turns: AtomicU32,
     is_waiting: AtomicBool,
+    /// What h2 still has.
+    unsent: Share,
 }
 
 /// A frame's bytes until h2 has sent them.
@@ -53,7 +57,7 @@ impl AsRef<[u8]> for Lent {
 
 impl Drop for Lent {
     fn drop(&mut self) {
-        self.stall.unsent.fetch_sub(1, Ordering::Relaxed);
+        self.stall.unsent.let_go(self.bytes.len());
     }
 }
 
@@ -63,28 +67,52 @@ impl Stall {
         STALL.try_with(Arc::clone).ok()
     }
 
-    /// Hands a frame on, which the client has to take in time.
+    fn new(backlog: &Arc<Backlog>) -> Arc<Self> {
+        Arc::new(Self {
+            turns: AtomicU32::new(0),
+            is_waiting: AtomicBool::new(false),
+            unsent: Share::of(backlog),
+        })
+    }
+
+    /// How much may be handed on: h2 took what there was, because the client takes at least a part
+    /// of it. Pending while h2 has so much that the client must take some of that first.
+    pub(crate) fn poll_room(&self, cx: &mut Context<'_>) -> Poll<usize> {
+        match self.unsent.ask(cx) {
+            Ok(room) => {
+                self.is_waiting.store(false, Ordering::Relaxed);
+                Poll::Ready(room)
+            }
+            Err(wait) => {
+                if wait == Wait::Begins {
+                    self.waits();
+                }
+                Poll::Pending
+            }
+        }
+    }
+
+    /// Hands bytes on, which the client has to take in time.
     pub(crate) fn hand_on(self: &Arc<Self>, bytes: Bytes) -> Bytes {
-        self.handed.fetch_add(1, Ordering::Relaxed);
-        self.unsent.fetch_add(1, Ordering::Relaxed);
-        self.is_waiting.store(true, Ordering::Relaxed);
+        self.unsent.hold(bytes.len());
+        self.waits();
         let stall = Arc::clone(self);
         Bytes::from_owner(Lent { bytes, stall })
     }
 
-    /// h2 took it, because the client takes at least a part of it.
-    pub(crate) fn taken(&self) {
-        self.is_waiting.store(false, Ordering::Relaxed);
+    fn waits(&self) {
+        self.turns.fetch_add(1, Ordering::Relaxed);
+        self.is_waiting.store(true, Ordering::Relaxed);
     }
 
-    /// Which frame the client is waited for to take, if any.
+    /// Which turn the client is waited for to take, if any.
     fn awaited(&self) -> Option<u32> {
         let is_waiting = self.is_waiting.load(Ordering::Relaxed);
-        is_waiting.then(|| self.handed.load(Ordering::Relaxed))
+        is_waiting.then(|| self.turns.load(Ordering::Relaxed))
     }
 
     fn is_sent(&self) -> bool {
-        self.unsent.load(Ordering::Relaxed) == 0
+        self.unsent.is_empty()
     }
 }
 
@@ -97,6 +125,7 @@ pub(crate) struct Streams(Arc<Client>);
 struct Client {
     clock: Arc<Clock>,
     activity: Arc<Activity>,
+    backlog: Arc<Backlog>,
     /// Armed for the oldest tail.
     timer: Arc<Timer>,
     tails: Mutex<VecDeque<Tail>>,
@@ -115,6 +144,7 @@ impl Streams {
         Self(Arc::new(Client {
             clock: Arc::clone(clock),
             activity: Arc::clone(activity),
+            backlog: Arc::default(),
             timer: clock.timer(),
             tails: Mutex::default(),
         }))
@@ -174,7 +204,7 @@ where
     F::Output: Send + 'static,
 {
     fn execute(&self, stream: F) {
-        let stall = Arc::new(Stall::default());
+        let stall = Stall::new(&self.0.backlog);
         let watched = watch(stream, Arc::clone(&stall), Arc::clone(&self.0));
         tokio::spawn(STALL.scope(stall, watched));
     }

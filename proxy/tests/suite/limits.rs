@@ -1,5 +1,6 @@
 //! How long and how much a client may: every state has a limit, and nobody else suffers.
 
+mod budget;
 mod sizes;
 mod stalled;
 

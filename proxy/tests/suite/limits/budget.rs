@@ -1,0 +1,135 @@
+//! What all streams of an HTTP/2 connection may cost together.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+
+use super::serving;
+use crate::harness::frames::{DATA, END_STREAM, Frames, HEADERS, RST_STREAM, WINDOW_UPDATE};
+use crate::harness::{Backend, wait_until};
+
+/// The setting of how much of a stream's body a client takes before it says more.
+const INITIAL_WINDOW: u16 = 4;
+/// How long a response of [`large`] is.
+const LENGTH: usize = 300_000;
+
+/// A backend whose bodies tell when bytes are lost or change places.
+fn large() -> Backend {
+    let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {LENGTH}\r\n\r\n");
+    let mut reply = head.into_bytes();
+    reply.extend(pattern(0).take(LENGTH));
+    Backend::replying(reply)
+}
+
+fn pattern(from: usize) -> impl Iterator<Item = u8> {
+    (from..).map(|at| (at % 251) as u8)
+}
+
+/// A client that reads the first byte of each of a hundred responses.
+struct Reader {
+    frames: Frames,
+    /// How much has come of each stream.
+    read: BTreeMap<u32, usize>,
+    ended: usize,
+}
+
+/// A client that asks for a hundred responses and takes a byte of each.
+fn ask(to: SocketAddr) -> Frames {
+    let mut frames = Frames::connect(to, &[(INITIAL_WINDOW, 1)]);
+    frames.send(WINDOW_UPDATE, 0, 0, &(1_u32 << 30).to_be_bytes());
+    for number in 0..100 {
+        let fields = [
+            (":method", "GET"),
+            (":scheme", "http"),
+            (":authority", "a.example"),
+            (":path", "/"),
+        ];
+        frames.headers(2 * number + 1, END_STREAM, &fields);
+    }
+    frames
+}
+
+impl Reader {
+    fn stuck(to: SocketAddr) -> Self {
+        let mut reader = Self {
+            frames: ask(to),
+            read: (0..100).map(|number| (2 * number + 1, 0)).collect(),
+            ended: 0,
+        };
+        while reader.read.values().any(|read| *read == 0) {
+            reader.take();
+        }
+        reader
+    }
+
+    /// Takes the next frame.
+    fn take(&mut self) {
+        let frame = self.frames.next().unwrap();
+        match frame.kind {
+            HEADERS => assert_eq!(frame.status(), Some(200)),
+            DATA => {
+                let read = self.read.get_mut(&frame.stream).unwrap();
+                assert!(pattern(*read).zip(&frame.payload).all(|(a, b)| a == *b));
+                *read += frame.payload.len();
+                self.ended += usize::from(frame.flags & END_STREAM != 0);
+            }
+            _ => panic!("{frame:?}"),
+        }
+    }
+
+    fn open(&mut self, stream: u32) {
+        let window = (1_u32 << 30).to_be_bytes();
+        self.frames.send(WINDOW_UPDATE, 0, stream, &window);
+    }
+}
+
+#[test]
+fn responses_that_nobody_reads_are_not_kept_beyond_1_mib() {
+    let backend = large();
+    let proxy = serving(backend.address, &[], &[("--access-log", "json")]);
+    drop(Reader::stuck(proxy.http()));
+    wait_until("a hundred lines", || {
+        proxy.logged().matches('\n').count() == 100
+    });
+    let log = proxy.logged();
+    let lines = log.lines().map(|line| serde_json::from_str(line).unwrap());
+    let bytes = lines.map(|line: serde_json::Value| line["bytes_sent"].as_u64().unwrap());
+    let handed_on: u64 = bytes.sum();
+    // Each got its byte, which nothing is held of any more.
+    assert!(handed_on <= (1 << 20) + 100, "{handed_on}");
+}
+
+#[test]
+fn a_stream_that_is_read_ends_while_its_siblings_are_stuck() {
+    let backend = large();
+    let proxy = serving(backend.address, &[], &[]);
+    let mut reader = Reader::stuck(proxy.http());
+    for stream in [199, 1] {
+        reader.open(stream);
+        while reader.read[&stream] < LENGTH {
+            reader.take();
+        }
+    }
+    assert_eq!(reader.ended, 2);
+    for number in 1..99 {
+        reader.open(2 * number + 1);
+    }
+    while reader.ended < 100 {
+        reader.take();
+    }
+    assert!(reader.read.values().all(|read| *read == LENGTH));
+}
+
+#[test]
+fn a_stream_that_waits_for_its_own_bytes_does_not_wait_for_ever() {
+    let backend = large();
+    let proxy = serving(backend.address, &[], &[("--client-send-timeout", "1")]);
+    let mut frames = ask(proxy.http());
+    let mut resets = 0;
+    while resets < 100 {
+        let frame = frames.next().unwrap();
+        if frame.kind == RST_STREAM {
+            assert_eq!(frame.payload, 8_u32.to_be_bytes(), "CANCEL");
+            resets += 1;
+        }
+    }
+}
