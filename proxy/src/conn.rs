@@ -2,10 +2,18 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use http::HeaderValue;
+use http::request::Parts;
 
 use crate::activity::Activity;
+
+/// How large the heads of an HTTP/2 connection's requests in flight may be together, in bytes: a
+/// hundred of what clients send, and a third of the largest.
+const MAX_HEADS: usize = 256 * 1024;
+/// What a field counts beyond its name and value (RFC 7541, section 4.1).
+const FIELD: usize = 32;
 
 /// A client connection.
 #[derive(Debug)]
@@ -20,6 +28,8 @@ pub(crate) struct Conn {
     pub(crate) is_tls: bool,
     /// What it is doing.
     pub(crate) activity: Arc<Activity>,
+    /// How large the heads of its HTTP/2 requests in flight are.
+    heads: AtomicUsize,
 }
 
 impl Conn {
@@ -36,6 +46,7 @@ impl Conn {
             port: HeaderValue::from(local.port()),
             is_tls,
             activity,
+            heads: AtomicUsize::new(0),
         }
     }
 
@@ -45,7 +56,67 @@ impl Conn {
     }
 }
 
+impl Conn {
+    /// Takes room for an HTTP/2 request's head: how much, if there is as much.
+    pub(crate) fn take_room(&self, parts: &Parts) -> Option<usize> {
+        let size = head_size(parts);
+        let heads = self.heads.fetch_add(size, Ordering::Relaxed);
+        if heads.saturating_add(size) <= MAX_HEADS {
+            return Some(size);
+        }
+        self.give_room(size);
+        None
+    }
+
+    /// Gives it back.
+    pub(crate) fn give_room(&self, size: usize) {
+        self.heads.fetch_sub(size, Ordering::Relaxed);
+    }
+}
+
+fn head_size(parts: &Parts) -> usize {
+    let authority = parts.uri.authority().map_or(0, |a| a.as_str().len());
+    let path = parts.uri.path_and_query().map_or(0, |p| p.as_str().len());
+    let fields = parts.headers.iter();
+    let fields = fields.map(|(name, value)| name.as_str().len() + value.len() + FIELD);
+    authority + path + 2 * FIELD + fields.sum::<usize>()
+}
+
 /// The text of an address is always a legal value.
 fn address(ip: IpAddr) -> HeaderValue {
     HeaderValue::from_str(&ip.to_string()).unwrap_or(HeaderValue::from_static(""))
+}
+
+#[cfg(test)]
+mod tests {
+    use http::Request;
+
+    use super::*;
+    use crate::activity::Patience;
+    use crate::timer::Clock;
+
+    #[test]
+    fn heads_have_room_until_their_requests_end() {
+        let patience = Patience {
+            handshake: Default::default(),
+            head: Default::default(),
+            body: Default::default(),
+            write: Default::default(),
+            idle: Default::default(),
+        };
+        let activity = Activity::new(&Clock::new(), &patience);
+        let address = SocketAddr::from(([127, 0, 0, 1], 80));
+        let conn = Conn::new(address, address, false, activity);
+        let head = |value: usize| {
+            let request = Request::get("http://a.example/path").header("x", "y".repeat(value));
+            request.body(()).unwrap().into_parts().0
+        };
+        // 9 and 5 of the target, 1 of the name, and three fields.
+        let whole = MAX_HEADS - 9 - 5 - 1 - 3 * FIELD;
+        assert_eq!(conn.take_room(&head(whole + 1)), None);
+        assert_eq!(conn.take_room(&head(whole)), Some(MAX_HEADS));
+        assert_eq!(conn.take_room(&head(0)), None);
+        conn.give_room(MAX_HEADS);
+        assert_eq!(conn.take_room(&head(0)), Some(111));
+    }
 }

@@ -9,7 +9,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use http::request::Parts;
-use http::{Method, Request};
+use http::{Method, Request, Version};
 
 use crate::accesslog::{self, Line, Outcome};
 use crate::conn::Conn;
@@ -29,6 +29,8 @@ pub(crate) struct Record {
     /// In the worker's microseconds.
     started: u64,
     method: Method,
+    /// How much room its head takes of its connection's.
+    head_room: usize,
     line: Option<Box<Line>>,
     request_id: Box<str>,
     upload: Option<Arc<Progress>>,
@@ -86,6 +88,7 @@ impl Record {
             conn: Arc::clone(conn),
             started: worker.now_micros(),
             method: parts.method.clone(),
+            head_room: 0,
             line: worker.log.as_ref().map(|_| Line::of(parts)),
             request_id: "".into(),
             upload: None,
@@ -98,6 +101,18 @@ impl Record {
             is_whole: false,
             cut: None,
         })
+    }
+
+    /// Takes room for the head of an HTTP/2 request until it ends; on HTTP/1 there is but one.
+    ///
+    /// # Errors
+    /// When the other requests of its connection have left none.
+    pub(crate) fn take_room(&mut self, parts: &Parts) -> Result<(), Error> {
+        if parts.version == Version::HTTP_2 {
+            let room = self.conn.take_room(parts);
+            self.head_room = room.ok_or(Error::HeadsTooLarge)?;
+        }
+        Ok(())
     }
 
     /// The route that took it.
@@ -259,6 +274,9 @@ fn seconds(from: u64, to: u64) -> f64 {
 
 impl Drop for Record {
     fn drop(&mut self) {
+        if self.head_room > 0 {
+            self.conn.give_room(self.head_room);
+        }
         self.worker.request_ends(&self.conn.activity);
         let ended = Ended::of(self, self.worker.now_micros());
         self.count(&ended);

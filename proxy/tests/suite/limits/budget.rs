@@ -1,11 +1,15 @@
 //! What all streams of an HTTP/2 connection may cost together.
 
 use std::collections::BTreeMap;
+use std::io::Write;
 use std::net::SocketAddr;
+use std::sync::{Arc, RwLock};
 
-use super::serving;
+use http::Request;
+
+use super::{refusals, serving};
 use crate::harness::frames::{DATA, END_STREAM, Frames, HEADERS, RST_STREAM, WINDOW_UPDATE};
-use crate::harness::{Backend, wait_until};
+use crate::harness::{Backend, H2Client, on, reply, wait_until};
 
 /// The setting of how much of a stream's body a client takes before it says more.
 const INITIAL_WINDOW: u16 = 4;
@@ -131,5 +135,43 @@ fn a_stream_that_waits_for_its_own_bytes_does_not_wait_for_ever() {
             assert_eq!(frame.payload, 8_u32.to_be_bytes(), "CANCEL");
             resets += 1;
         }
+    }
+}
+
+#[test]
+fn heads_of_requests_in_flight_have_a_size_together() {
+    let gate = Arc::new(RwLock::new(()));
+    let opened = Arc::clone(&gate);
+    let backend = Backend::scripted(move |stream, record| {
+        if record.read_until(stream, |bytes| bytes.ends_with(b"\r\n\r\n")) {
+            drop(opened.read());
+            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
+        }
+    });
+    let closed = gate.write().unwrap();
+    let proxy = serving(backend.address, &[], &[]);
+    let h2 = H2Client::connect(proxy.http());
+    let get = |host: &str, length: usize| {
+        let request = Request::get(format!("http://{host}/")).header("x", "y".repeat(length));
+        request.body(()).unwrap()
+    };
+    let begin = || h2.begin(get("a.example", 7000), true).0;
+    let responses: Vec<_> = (0..100).map(|_| begin()).collect();
+    // 36 requests of 7,107 bytes are less than 256 KiB.
+    wait_until("refusals", || refusals(&proxy, "head_too_large") == 64.0);
+    wait_until("requests", || backend.connections() == 36);
+    assert_eq!(h2.get(get("a.example", 7000)).status, 431);
+    assert_eq!(
+        h2.get(get("else.example", 10)).status,
+        404,
+        "small ones go on"
+    );
+    drop(closed);
+    let mut statuses: Vec<_> = responses.into_iter().map(|r| on(reply(r)).status).collect();
+    statuses.sort_unstable();
+    assert_eq!(statuses, [vec![200; 36], vec![431; 64]].concat());
+    let again: Vec<_> = (0..36).map(|_| begin()).collect();
+    for response in again {
+        assert_eq!(on(reply(response)).status, 200, "there is room again");
     }
 }
