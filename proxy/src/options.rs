@@ -158,6 +158,8 @@ pub struct Options {
     pub client_body_timeout: Duration,
 
     /// Close a connection, or reset a stream, when the client takes nothing for this long.
+    ///
+    /// Over HTTP/2, where a client says how much it takes, less than 16 KiB of a stream is nothing.
     #[arg(
         long,
         value_name = "SECONDS",

@@ -12,10 +12,9 @@
 //! window for it. What h2 still has of such a stream is a tail: nobody can reset its stream any
 //! more, so the connection ends when its client leaves a tail lying for too long.
 
-use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 
@@ -26,8 +25,9 @@ use crate::activity::Activity;
 use crate::backlog::{Backlog, Share, Wait};
 use crate::timer::{Clock, Timer};
 
-/// How many tails are kept before those that were sent are looked for behind the first.
-const MANY: usize = 256;
+/// How much is handed on at once, in bytes: a client that takes this much has taken something.
+/// It is what h2 puts into a frame.
+const PIECE: usize = 16 * 1024;
 
 tokio::task_local! {
     static STALL: Arc<Stall>;
@@ -36,11 +36,13 @@ tokio::task_local! {
 /// Whether a stream's client is the one who is waited for.
 #[derive(Debug)]
 pub(crate) struct Stall {
-    /// How often the client was given something to take, or took a part of it.
-    turns: AtomicU32,
+    /// When the client was last given something to take after it had all, or took a piece, in the
+    /// clock's milliseconds.
+    since: AtomicU64,
     is_waiting: AtomicBool,
     /// What h2 still has.
     unsent: Share,
+    clock: Arc<Clock>,
 }
 
 /// A frame's bytes until h2 has sent them.
@@ -57,6 +59,7 @@ impl AsRef<[u8]> for Lent {
 
 impl Drop for Lent {
     fn drop(&mut self) {
+        self.stall.begins();
         self.stall.unsent.let_go(self.bytes.len());
     }
 }
@@ -67,11 +70,12 @@ impl Stall {
         STALL.try_with(Arc::clone).ok()
     }
 
-    fn new(backlog: &Arc<Backlog>) -> Arc<Self> {
+    fn new(client: &Client) -> Arc<Self> {
         Arc::new(Self {
-            turns: AtomicU32::new(0),
+            since: AtomicU64::new(0),
             is_waiting: AtomicBool::new(false),
-            unsent: Share::of(backlog),
+            unsent: Share::of(&client.backlog),
+            clock: Arc::clone(&client.clock),
         })
     }
 
@@ -81,14 +85,13 @@ impl Stall {
         match self.unsent.ask(cx) {
             Ok(room) => {
                 self.is_waiting.store(false, Ordering::Relaxed);
-                Poll::Ready(room)
+                Poll::Ready(room.min(PIECE))
             }
-            Err(wait) => {
-                if wait == Wait::Begins {
-                    self.waits();
-                }
+            Err(Wait::Begins) => {
+                self.waits();
                 Poll::Pending
             }
+            Err(Wait::GoesOn) => Poll::Pending,
         }
     }
 
@@ -101,14 +104,17 @@ impl Stall {
     }
 
     fn waits(&self) {
-        self.turns.fetch_add(1, Ordering::Relaxed);
+        self.begins();
         self.is_waiting.store(true, Ordering::Relaxed);
     }
 
-    /// Which turn the client is waited for to take, if any.
-    fn awaited(&self) -> Option<u32> {
-        let is_waiting = self.is_waiting.load(Ordering::Relaxed);
-        is_waiting.then(|| self.turns.load(Ordering::Relaxed))
+    /// The client's time begins anew.
+    fn begins(&self) {
+        self.since.store(self.clock.now_millis(), Ordering::Relaxed);
+    }
+
+    fn is_awaited(&self) -> bool {
+        self.is_waiting.load(Ordering::Relaxed)
     }
 
     fn is_sent(&self) -> bool {
@@ -126,17 +132,10 @@ struct Client {
     clock: Arc<Clock>,
     activity: Arc<Activity>,
     backlog: Arc<Backlog>,
-    /// Armed for the oldest tail.
+    /// Armed for the tail whose time is over first.
     timer: Arc<Timer>,
-    tails: Mutex<VecDeque<Tail>>,
-}
-
-/// A stream that has ended here and not at its client.
-#[derive(Debug)]
-struct Tail {
-    stall: Arc<Stall>,
-    /// In the clock's milliseconds.
-    until: u64,
+    /// Streams that have ended here and not at their client.
+    tails: Mutex<Vec<Arc<Stall>>>,
 }
 
 impl Streams {
@@ -156,45 +155,26 @@ impl Streams {
     pub(crate) fn poll_stalled(&self, cx: &mut Context<'_>) -> Poll<()> {
         let client = &*self.0;
         let mut tails = client.tails();
-        while let Some(tail) = tails.front_mut() {
-            if tail.stall.is_sent() {
-                tails.pop_front();
-                continue;
-            }
-            let now = client.clock.now_millis();
-            let until = tail.until.max(client.last_excuse());
-            if until <= now {
-                return Poll::Ready(());
-            }
-            client.timer.arm_until(until);
-            return client.timer.poll_expired(cx);
-        }
-        Poll::Pending
+        tails.retain(|tail| !tail.is_sent());
+        let Some(until) = tails.iter().map(|tail| client.deadline(tail)).min() else {
+            return Poll::Pending;
+        };
+        client.timer.arm_until(until);
+        client.timer.poll_expired(cx)
     }
 }
 
 impl Client {
-    fn tails(&self) -> MutexGuard<'_, VecDeque<Tail>> {
+    fn tails(&self) -> MutexGuard<'_, Vec<Arc<Stall>>> {
         self.tails.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// When the client has had its time, if it takes nothing from now on.
-    fn deadline(&self) -> u64 {
-        self.activity.write_deadline(self.clock.now_millis())
-    }
-
-    /// The same from when its connection was full: until then it was the network that was slow.
-    fn last_excuse(&self) -> u64 {
-        self.activity.write_deadline(self.activity.full_at())
-    }
-
-    fn leave(&self, stall: Arc<Stall>) {
-        let until = self.deadline();
-        let mut tails = self.tails();
-        if tails.len() >= MANY {
-            tails.retain(|tail| !tail.stall.is_sent());
-        }
-        tails.push_back(Tail { stall, until });
+    /// When the client has had its time for a stream, if it takes nothing from now on. As long as
+    /// its connection is full, it is the network that is slow.
+    fn deadline(&self, stall: &Stall) -> u64 {
+        let since = stall.since.load(Ordering::Relaxed);
+        self.activity
+            .write_deadline(since.max(self.activity.full_at()))
     }
 }
 
@@ -204,7 +184,7 @@ where
     F::Output: Send + 'static,
 {
     fn execute(&self, stream: F) {
-        let stall = Stall::new(&self.0.backlog);
+        let stall = Stall::new(&self.0);
         let watched = watch(stream, Arc::clone(&stall), Arc::clone(&self.0));
         tokio::spawn(STALL.scope(stall, watched));
     }
@@ -214,31 +194,18 @@ async fn watch(stream: impl Future, stall: Arc<Stall>, client: Arc<Client>) {
     let mut stream = pin!(stream);
     // Most streams never wait for their client, and need none.
     let mut timer = None;
-    let mut watched = None;
     let has_ended = poll_fn(|cx| {
         if stream.as_mut().poll(cx).is_ready() {
             return Poll::Ready(true);
         }
-        let awaited = stall.awaited();
-        if awaited.is_none() {
+        if !stall.is_awaited() {
             return Poll::Pending;
         }
         let timer = timer.get_or_insert_with(|| client.clock.timer());
-        if watched != awaited {
-            watched = awaited;
-            timer.arm_until(client.deadline());
-        }
-        if timer.poll_expired(cx).is_pending() {
-            return Poll::Pending;
-        }
-        let until = client.last_excuse();
-        if until <= client.clock.now_millis() {
-            return Poll::Ready(false);
-        }
-        timer.arm_until(until);
+        timer.arm_until(client.deadline(&stall));
         timer.poll_expired(cx).map(|()| false)
     });
     if has_ended.await && !stall.is_sent() {
-        client.leave(stall);
+        client.tails().push(stall);
     }
 }

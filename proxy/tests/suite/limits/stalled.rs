@@ -204,3 +204,54 @@ fn a_client_that_left_behind_a_pipelined_request_is_found_out() {
     let in_flight = "portreeve_upstream_requests_in_flight";
     assert_eq!(proxy.metric(in_flight, &[]), 0.0);
 }
+
+#[test]
+fn who_takes_a_response_slowly_is_not_cut_off() {
+    let (endless, quiet) = (endless(), Backend::named("b"));
+    let proxy = serving(endless.address, &[], &[("--client-send-timeout", "2")]);
+    let mut frames = Frames::connect(proxy.http(), &[(INITIAL_WINDOW, 0)]);
+    ask(&mut frames, 1, "a.example");
+    assert_eq!(frames.next().unwrap().kind, HEADERS);
+    // Less in two seconds than an endpoint sends at once.
+    let mut granted: u32 = 0;
+    for _ in 0..14 {
+        granted += 6 * 1024;
+        for stream in [0, 1] {
+            frames.send(WINDOW_UPDATE, 0, stream, &(6_u32 * 1024).to_be_bytes());
+        }
+        pause(quiet.address);
+    }
+    let mut taken = 0;
+    while taken < granted {
+        let frame = frames.next().unwrap();
+        assert_eq!(frame.kind, DATA, "{frame:?} after {taken} bytes");
+        taken += frame.payload.len() as u32;
+    }
+}
+
+#[test]
+fn who_takes_the_end_of_a_response_slowly_is_not_cut_off() {
+    let text = "x".repeat(60 * 1024);
+    let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", text.len());
+    let (backend, quiet) = (Backend::replying(head + &text), Backend::named("b"));
+    let proxy = serving(backend.address, &[], &[SOON]);
+    let mut frames = Frames::connect(proxy.http(), &[(INITIAL_WINDOW, 1)]);
+    ask(&mut frames, 1, "a.example");
+    for _ in 0..6 {
+        frames.send(WINDOW_UPDATE, 0, 1, &(10_u32 * 1024).to_be_bytes());
+        pause(quiet.address);
+    }
+    let mut taken = 0;
+    loop {
+        let frame = frames.next().unwrap();
+        match frame.kind {
+            HEADERS => continue,
+            DATA => taken += frame.payload.len(),
+            _ => panic!("{frame:?} after {taken} bytes"),
+        }
+        if frame.flags & END_STREAM != 0 {
+            break;
+        }
+    }
+    assert_eq!(taken, text.len());
+}
