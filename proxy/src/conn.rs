@@ -8,10 +8,13 @@ use http::HeaderValue;
 use http::request::Parts;
 
 use crate::activity::Activity;
+use crate::error::Error;
 
 /// How large the heads of an HTTP/2 connection's requests in flight may be together, in bytes: a
 /// hundred of what clients send, and a third of the largest.
 const MAX_HEADS: usize = 256 * 1024;
+/// How large the head of one may be, in bytes.
+const MAX_HEAD: usize = 8 * 1024;
 /// What a field counts beyond its name and value (RFC 7541, section 4.1).
 const FIELD: usize = 32;
 
@@ -57,15 +60,21 @@ impl Conn {
 }
 
 impl Conn {
-    /// Takes room for an HTTP/2 request's head: how much, if there is as much.
-    pub(crate) fn take_room(&self, parts: &Parts) -> Option<usize> {
+    /// Takes room for an HTTP/2 request's head, and says how much.
+    ///
+    /// # Errors
+    /// When it is too large, by itself or together with those of other requests.
+    pub(crate) fn take_room(&self, parts: &Parts) -> Result<usize, Error> {
         let size = head_size(parts);
+        if size > MAX_HEAD {
+            return Err(Error::HeadTooLarge);
+        }
         let heads = self.heads.fetch_add(size, Ordering::Relaxed);
         if heads.saturating_add(size) <= MAX_HEADS {
-            return Some(size);
+            return Ok(size);
         }
         self.give_room(size);
-        None
+        Err(Error::HeadsTooLarge)
     }
 
     /// Gives it back.
@@ -112,11 +121,17 @@ mod tests {
             request.body(()).unwrap().into_parts().0
         };
         // 9 and 5 of the target, 1 of the name, and three fields.
-        let whole = MAX_HEADS - 9 - 5 - 1 - 3 * FIELD;
-        assert_eq!(conn.take_room(&head(whole + 1)), None);
-        assert_eq!(conn.take_room(&head(whole)), Some(MAX_HEADS));
-        assert_eq!(conn.take_room(&head(0)), None);
-        conn.give_room(MAX_HEADS);
-        assert_eq!(conn.take_room(&head(0)), Some(111));
+        let most = MAX_HEAD - 9 - 5 - 1 - 3 * FIELD;
+        let too_large = conn.take_room(&head(most + 1));
+        assert!(matches!(too_large, Err(Error::HeadTooLarge)));
+        for _ in 0..MAX_HEADS / MAX_HEAD {
+            assert_eq!(conn.take_room(&head(most)).ok(), Some(MAX_HEAD));
+        }
+        assert!(matches!(
+            conn.take_room(&head(0)),
+            Err(Error::HeadsTooLarge)
+        ));
+        conn.give_room(MAX_HEAD);
+        assert_eq!(conn.take_room(&head(0)).ok(), Some(111));
     }
 }

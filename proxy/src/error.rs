@@ -20,6 +20,9 @@ pub(crate) enum Error {
     /// More fields than any client needs.
     #[error("the head has too many fields")]
     TooManyFields,
+    /// More in all than a request over HTTP/2 may have.
+    #[error("the head is too large")]
+    HeadTooLarge,
     /// More than a connection's requests may have at once.
     #[error("the heads of the connection's requests are too large together")]
     HeadsTooLarge,
@@ -100,7 +103,7 @@ impl Error {
             Self::BadRequest(_) | Self::BodyBroken | Self::Rewrite(_) => StatusCode::BAD_REQUEST,
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
             Self::TargetTooLong => StatusCode::URI_TOO_LONG,
-            Self::TooManyFields | Self::HeadsTooLarge => {
+            Self::TooManyFields | Self::HeadTooLarge | Self::HeadsTooLarge => {
                 StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE
             }
             Self::TransferCoding => StatusCode::NOT_IMPLEMENTED,
@@ -136,7 +139,7 @@ impl Error {
             Self::BadRequest(_) | Self::Rewrite(_) => Reason::Path,
             Self::Method => Reason::Method,
             Self::TargetTooLong => Reason::TargetTooLong,
-            Self::TooManyFields | Self::HeadsTooLarge => Reason::HeadTooLarge,
+            Self::TooManyFields | Self::HeadTooLarge | Self::HeadsTooLarge => Reason::HeadTooLarge,
             Self::TransferCoding => Reason::TransferCoding,
             Self::Expectation => Reason::Expectation,
             Self::NoRoute => Reason::NoRoute,
@@ -187,7 +190,7 @@ reasons! {
     Path "path" "Servers would read the path differently, or a rewrite made it so: 400."
     Method "method" "CONNECT and TRACE are not forwarded: 405."
     TargetTooLong "target_too_long" "The target is longer than 8 KiB: 414."
-    HeadTooLarge "head_too_large" "The head is larger than 32 KiB, or has more than 100 fields, or an HTTP/2 connection's requests in flight have more than 256 KiB of fields together: 431."
+    HeadTooLarge "head_too_large" "The head is larger than 32 KiB, over HTTP/2 than 8 KiB as HPACK counts, or has more than 100 fields, or an HTTP/2 connection's requests in flight have more than 256 KiB of fields together: 431."
     Malformed "malformed" "What came is not HTTP: 400; or the connection ends, because it was another protocol, or HTTP/2 against its rules."
     TransferCoding "transfer_coding" "The transfer coding is not `chunked`: 501."
     Expectation "expectation" "The expectation is not `100-continue`: 417."

@@ -106,11 +106,10 @@ impl Record {
     /// Takes room for the head of an HTTP/2 request until it ends; on HTTP/1 there is but one.
     ///
     /// # Errors
-    /// When the other requests of its connection have left none.
+    /// When it is too large, or the other requests of its connection have left none.
     pub(crate) fn take_room(&mut self, parts: &Parts) -> Result<(), Error> {
         if parts.version == Version::HTTP_2 {
-            let room = self.conn.take_room(parts);
-            self.head_room = room.ok_or(Error::HeadsTooLarge)?;
+            self.head_room = self.conn.take_room(parts)?;
         }
         Ok(())
     }

@@ -100,8 +100,8 @@ async fn serve(
     request: Incomer,
     record: &mut Record,
 ) -> Result<Reply, Error> {
-    record.take_room(&request.parts)?; // 431
     let target = Target::read(&request.parts)?; // 400, 405, 414, 417, 431, 501
+    record.take_room(&request.parts)?; // 431
     if request.parts.uri.path() == "*" {
         return asterisk(&request.parts).map(Reply::from);
     }

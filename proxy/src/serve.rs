@@ -41,8 +41,9 @@ const NO_ANSWER: u16 = 444;
 
 /// The largest head of an HTTP/1 request, in bytes (431 above): ingress-nginx's four times 8 KiB.
 const MAX_HEAD: usize = 32 * 1024;
-/// The largest list of header fields of an HTTP/2 request, in bytes (431 above).
-const MAX_HEADER_LIST: u32 = 8 * 1024;
+/// The largest list of header fields that h2 reads, in bytes. What it refuses by itself nobody can
+/// log, so it takes more than is served.
+const MAX_HEADER_LIST: u32 = 64 * 1024;
 /// The most streams that a client may have open at once.
 pub(crate) const MAX_STREAMS: u32 = 100;
 /// How much of all streams' bodies a client may send before we have read it, in bytes.
