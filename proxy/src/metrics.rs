@@ -184,7 +184,7 @@ impl RouteLabels {
     fn of(host: &HostPattern, route: &Route) -> Self {
         let upstream = match &route.action {
             Action::Forward(forward) => forward.backends.first().map(|b| &b.upstream),
-            _ => None,
+            _ => route.instead_of.as_ref(),
         };
         Self {
             namespace: route.origin.namespace.clone(),

@@ -14,6 +14,7 @@ use crate::diagnostic::Diagnostic;
 use crate::ingress::{Claims, PathClaim};
 use crate::options::Profile;
 use crate::path::rewrites;
+use crate::service::resolve;
 use crate::snapshot::Snapshot;
 
 /// ingress-nginx's `proxy-body-size`.
@@ -34,6 +35,7 @@ pub(crate) fn answer(claims: &Claims, rule: &str, path: PathMatch, action: Actio
     Route {
         origin: claims.key.origin(),
         rule: rule.into(),
+        instead_of: None,
         path,
         conditions: Conditions::default(),
         filters: nginx.then_some(Filter::HideServer).into_iter().collect(),
@@ -62,8 +64,23 @@ impl Routes<'_> {
                 .filters
                 .extend(filters(&self.claims.settings, self.host_has_tls));
             route.filters.sort_by_key(Filter::order);
+        } else {
+            route.instead_of = self.written(claim);
         }
         route
+    }
+
+    /// The Service port that a path names, if there is one.
+    fn written(&self, claim: &PathClaim) -> Option<UpstreamKey> {
+        let service = claim.backend.as_ref().ok()?;
+        let by_service = self.claims.settings.upstream.by_service == Some(true);
+        resolve(
+            self.snapshot,
+            &self.claims.key.namespace,
+            service,
+            by_service,
+        )
+        .ok()
     }
 
     fn action(&mut self, claim: &PathClaim, path: &PathMatch) -> Action {

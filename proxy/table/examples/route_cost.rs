@@ -54,6 +54,7 @@ fn route_of(rule: &str, path: PathMatch) -> Route {
             name: "web".into(),
         },
         rule: rule.into(),
+        instead_of: None,
         path,
         conditions: Conditions::default(),
         filters: Vec::new(),

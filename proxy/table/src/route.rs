@@ -27,6 +27,9 @@ pub struct Route {
     pub origin: Origin,
     /// The path as its author wrote it; the label of metrics and logs.
     pub rule: Box<str>,
+    /// The Service port that its author wrote, when no request is sent there; a label as well.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instead_of: Option<UpstreamKey>,
     /// Which paths it takes.
     pub path: PathMatch,
     /// What else must hold.

@@ -135,6 +135,21 @@ fn json_lines_say_who_and_why() {
 }
 
 #[test]
+fn a_redirect_names_the_service_behind_it() {
+    let backend = Backend::named("b");
+    let moved = Ingress::new("moved").annotate("permanent-redirect", "https://new.example/");
+    let proxy = Proxy::new()
+        .manifest(moved.host("a.example", "s").yaml())
+        .manifest(service("s", &[backend.address]))
+        .arg("--access-log", "json")
+        .start();
+    assert_eq!(get(proxy.http(), "a.example", "/").status, 301);
+    let line = line(&proxy, 0);
+    assert_eq!(line["service_name"], "s");
+    assert_eq!(line["service_port"], 80);
+}
+
+#[test]
 fn who_cut_a_response_short_is_said() {
     let backend = Backend::scripted(|stream, record| {
         if !record.read_until(stream, |bytes| requests(bytes) > 0) {

@@ -60,6 +60,7 @@ fn fields(route: &Route, with_origin: bool) -> Fields {
         .iter()
         .filter(|f| !usual.contains(f))
         .collect();
+    unusual(&mut fields, "instead-of", &route.instead_of, &None);
     let is_forward = matches!(route.action, Action::Forward(_));
     if is_forward
         && !route

@@ -100,6 +100,7 @@ fn route(rule: &str, path: PathMatch) -> Route {
             name: "web".into(),
         },
         rule: rule.into(),
+        instead_of: None,
         path,
         conditions: Conditions::default(),
         filters: Vec::new(),

@@ -171,6 +171,7 @@ fn route_of(path: PathMatch, conditions: Conditions) -> Route {
     Route {
         origin: origin(),
         rule: "".into(),
+        instead_of: None,
         path,
         conditions,
         filters: Vec::new(),
