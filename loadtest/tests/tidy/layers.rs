@@ -4,13 +4,19 @@ use super::packages::{linked, ours};
 
 /// What each of our packages may link of ours, directly or through others. Whoever adds a package
 /// adds a line here.
-const LAYERS: [(&str, &[&str]); 4] = [
+const LAYERS: [(&str, &[&str]); 7] = [
     ("portreeve-table", &[]),
     ("portreeve-translate", &["portreeve-table"]),
     (
         "portreeve-proxy",
         &["portreeve-table", "portreeve-translate"],
     ),
+    ("portreeve-watch", &["portreeve-table", "portreeve-translate"]),
+    (
+        "portreeve-controller",
+        &["portreeve-table", "portreeve-translate", "portreeve-watch"],
+    ),
+    ("portreeve-cluster", &[]),
     ("portreeve-loadtest", &[]),
 ];
 

@@ -1,0 +1,3 @@
+//! A Kubernetes control plane and a kubelet whose Pods are local processes.
+
+#![forbid(unsafe_code)]
