@@ -7,7 +7,7 @@ mod support;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use portreeve_table::{Action, HostPattern, Location, Route};
+use portreeve_table::{Action, Config, Delta, HostPattern, Lines, Route, ToProxy};
 use portreeve_translate::annotations::{NGINX_PREFIX, OWN_PREFIX, all};
 use portreeve_translate::manifest::{self, Limits};
 use portreeve_translate::{Object, Options, Profile, Snapshot, Translation, service, translate};
@@ -298,10 +298,16 @@ proptest! {
         profile in profiles(),
     ) {
         let config = run(read(&objects).into_iter().chain(fixtures()), profile).config;
-        let delta = portreeve_table::Delta::between(&Default::default(), &config);
-        let sent = serde_json::to_string(&delta).unwrap();
-        let got: portreeve_table::Delta = serde_json::from_str(&sent).unwrap();
-        prop_assert_eq!(portreeve_table::Config::default().apply(got), config);
+        let delta = Delta::between(&Default::default(), &config);
+        let mut got = Delta::default();
+        for line in Lines::new(1, &delta, &[]) {
+            let message: ToProxy<'_> = serde_json::from_str(&line).unwrap();
+            let told = message.delta.map(|part| part.read(&mut got));
+            prop_assert_eq!(told.unwrap_or_default(), vec![]);
+        }
+        let arrived = Config::default().apply(got);
+        prop_assert_eq!(json!(&arrived), json!(&config));
+        prop_assert_eq!(arrived, config);
     }
 
     #[test]

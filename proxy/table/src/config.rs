@@ -172,6 +172,12 @@ impl std::io::Write for Digesting {
 }
 
 impl<T> Shared<T> {
+    /// What somebody else has hashed, who may know more of its content than we do.
+    pub(crate) fn with_hash(value: T, hash: u128) -> Self {
+        let value = Arc::new(value);
+        Self { value, hash }
+    }
+
     /// The hash of the content: the same content has the same hash on every machine.
     pub fn hash(&self) -> u128 {
         self.hash

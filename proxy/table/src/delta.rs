@@ -1,22 +1,17 @@
-//! What has changed, and the form in which it travels; nothing else.
+//! What has changed, and nothing else.
 //!
 //! `Delta::between(have, config)` is the smallest delta that turns what a proxy has into `config`.
-//! This is one of the three places where private keys are exposed: on the wire they must be whole.
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
-
 use crate::config::{Cert, Challenge, Config, Host, Shared, Upstream};
-use crate::host::HostPattern;
 use crate::key::ResourceKey;
 
 /// What a proxy has: the hash of each of its resources.
 pub type Have = BTreeMap<ResourceKey, u128>;
 
 /// The difference between two configurations. It is applied whole or not at all.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Delta {
     /// New and changed resources.
     pub upsert: BTreeMap<ResourceKey, Resource>,
@@ -25,37 +20,16 @@ pub struct Delta {
 }
 
 /// Any resource.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Resource {
     /// A virtual host.
     Host(Shared<Host>),
     /// A Service port with its endpoints.
     Upstream(Shared<Upstream>),
-    /// A certificate, its key exposed when serialised.
-    #[serde(serialize_with = "exposed")]
+    /// A certificate with its key.
     Cert(Shared<Cert>),
     /// An ACME challenge.
     Challenge(Shared<Challenge>),
-}
-
-/// A [`Cert`] as it travels.
-#[derive(Serialize)]
-struct ExposedCert<'a> {
-    names: &'a [HostPattern],
-    chain: &'a str,
-    key: &'a str,
-    not_after: i64,
-}
-
-fn exposed<S: serde::Serializer>(cert: &Shared<Cert>, serializer: S) -> Result<S::Ok, S::Error> {
-    let exposed = ExposedCert {
-        names: &cert.names,
-        chain: &cert.chain,
-        key: cert.key.expose(),
-        not_after: cert.not_after,
-    };
-    exposed.serialize(serializer)
 }
 
 impl Delta {

@@ -26,6 +26,7 @@ mod route;
 mod secret;
 mod shorten;
 mod text;
+mod wire;
 
 pub use address::may_be_endpoint;
 pub use compile::{CompiledHost, CompiledRoute, Matched, Rejected, Table, Target};
@@ -50,3 +51,7 @@ pub use route::{
 pub use secret::Secret;
 pub use shorten::shorten;
 pub use text::Text;
+pub use wire::{
+    Hash, Hello, Lines, PATH, Part, SCHEMA, Sent, Seq, ToController, ToProxy, Told, TooLarge,
+    Verdict,
+};

@@ -51,6 +51,11 @@ pub enum PathError {
 }
 
 impl NormalPath {
+    /// The path `/`.
+    pub(crate) fn root() -> Self {
+        Self("/".into())
+    }
+
     /// A path from a rule: characters that need an escape get one, repeated slashes become one.
     ///
     /// # Errors

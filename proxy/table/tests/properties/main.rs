@@ -9,3 +9,4 @@ mod given;
 mod incremental;
 mod naive;
 mod oracle;
+mod wire;
