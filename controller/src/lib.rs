@@ -1,3 +1,7 @@
 //! Watches Kubernetes, compiles what its Ingresses say and pushes it to proxies.
 
 #![forbid(unsafe_code)]
+
+pub mod lease;
+pub mod pki;
+pub mod serve;

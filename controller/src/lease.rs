@@ -1,0 +1,1 @@
+//! Who writes: one of the controllers, by a Lease.

@@ -1,0 +1,1 @@
+//! The certificates by which controllers and proxies know each other.

@@ -1,0 +1,1 @@
+//! Keeps proxies up to date.
