@@ -6,6 +6,7 @@
 //! is not: a message, a resource or a field can be new, but a route that cannot be read as it was
 //! meant answers 503.
 
+mod buffer;
 mod lines;
 mod read;
 
@@ -14,6 +15,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 
+pub use buffer::{LineBuffer, LineTooLong};
 pub use lines::{Lines, TooLarge};
 
 /// The version of the messages; it grows when one side must know what the other can read.
