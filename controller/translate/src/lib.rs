@@ -28,6 +28,7 @@ mod reserved;
 mod route;
 mod secret;
 pub mod service;
+mod slices;
 mod snapshot;
 mod tls;
 

@@ -13,6 +13,8 @@ use crate::code::Code;
 use crate::diagnostic::Diagnostic;
 use crate::object::{Kind, ObjectKey, ObjectRef};
 use crate::secret::SecretObject;
+use crate::service::of_slice;
+use crate::slices::Slices;
 
 /// The label that says which Service a slice belongs to (discovery/v1 `LabelServiceName`).
 pub(crate) const SERVICE_NAME: &str = "kubernetes.io/service-name";
@@ -88,18 +90,19 @@ impl From<Secret> for Object {
 }
 
 /// Everything that is known at one moment.
+///
+/// A clone costs next to nothing, and a change after it copies only the kind that changed.
 #[derive(Clone, Debug, Default)]
 pub struct Snapshot {
-    ingresses: BTreeMap<ObjectKey, Arc<Ingress>>,
+    ingresses: Arc<BTreeMap<ObjectKey, Arc<Ingress>>>,
     /// Those that cannot be used. One of the same name that can be goes before.
-    refused: BTreeMap<ObjectKey, Arc<Ingress>>,
-    classes: BTreeMap<Box<str>, Arc<IngressClass>>,
-    services: BTreeMap<ObjectKey, Arc<Service>>,
-    /// By the key of their Service, then by their own name.
-    slices: BTreeMap<ObjectKey, BTreeMap<Box<str>, Arc<EndpointSlice>>>,
-    secrets: BTreeMap<ObjectKey, SecretObject>,
+    refused: Arc<BTreeMap<ObjectKey, Arc<Ingress>>>,
+    classes: Arc<BTreeMap<Box<str>, Arc<IngressClass>>>,
+    services: Arc<BTreeMap<ObjectKey, Arc<Service>>>,
+    slices: Arc<Slices>,
+    secrets: Arc<BTreeMap<ObjectKey, SecretObject>>,
     secrets_unknown: bool,
-    sources: BTreeMap<ObjectRef, Arc<str>>,
+    sources: Arc<BTreeMap<ObjectRef, Arc<str>>>,
 }
 
 impl Snapshot {
@@ -117,7 +120,7 @@ impl Snapshot {
     /// about them. Admission sees the world like this.
     #[must_use]
     pub fn without_secrets(mut self) -> Self {
-        self.secrets.clear();
+        self.secrets = Arc::default();
         self.secrets_unknown = true;
         self
     }
@@ -126,46 +129,87 @@ impl Snapshot {
     #[must_use]
     pub fn with(&self, ingress: Ingress) -> Self {
         let mut snapshot = self.clone();
-        let key = ObjectKey::of(&ingress.metadata);
-        snapshot.sources.remove(&key.reference(Kind::Ingress));
-        snapshot.ingresses.insert(key, Arc::new(ingress));
+        snapshot.insert(ingress.into());
         snapshot
     }
 
-    fn add(&mut self, object: Object) -> Option<Diagnostic> {
+    /// Takes an object in place of the one that has its kind and name, if there is one.
+    pub fn insert(&mut self, object: Object) {
         let reference = object.reference();
         let key = ObjectKey::new(&reference.namespace, &reference.name);
-        let taken = match object.content {
-            Content::Ingress(new) => add(&mut self.ingresses, key, new),
+        match object.content {
+            Content::Ingress(new) => drop(Arc::make_mut(&mut self.ingresses).insert(key, new)),
             Content::Refused(new) => {
-                // What is wrong with it was said where it was read.
-                let _ = add(&mut self.refused, key, new);
-                if let Some(source) = object.source {
-                    self.sources.entry(reference).or_insert(source);
+                let is_usable = self.ingresses.contains_key(&key);
+                drop(Arc::make_mut(&mut self.refused).insert(key, new));
+                if is_usable {
+                    return;
                 }
+            }
+            Content::IngressClass(new) => {
+                drop(Arc::make_mut(&mut self.classes).insert(key.name, new));
+            }
+            Content::Service(new) => drop(Arc::make_mut(&mut self.services).insert(key, new)),
+            Content::Secret(new) => drop(Arc::make_mut(&mut self.secrets).insert(key, new)),
+            Content::EndpointSlice(new) => Arc::make_mut(&mut self.slices).insert(new),
+        }
+        match object.source {
+            Some(source) => drop(Arc::make_mut(&mut self.sources).insert(reference, source)),
+            None => self.forget_source(&reference),
+        }
+    }
+
+    /// Takes an object away; that of a kind without namespaces has an empty one.
+    pub fn remove(&mut self, kind: Kind, key: &ObjectKey) {
+        match kind {
+            Kind::Ingress => {
+                Arc::make_mut(&mut self.ingresses).remove(key);
+                Arc::make_mut(&mut self.refused).remove(key);
+            }
+            Kind::IngressClass => drop(Arc::make_mut(&mut self.classes).remove(&key.name)),
+            Kind::Service => drop(Arc::make_mut(&mut self.services).remove(key)),
+            Kind::Secret => drop(Arc::make_mut(&mut self.secrets).remove(key)),
+            Kind::EndpointSlice => Arc::make_mut(&mut self.slices).remove(key),
+        }
+        self.forget_source(&key.reference(kind));
+    }
+
+    fn forget_source(&mut self, reference: &ObjectRef) {
+        if self.sources.contains_key(reference) {
+            Arc::make_mut(&mut self.sources).remove(reference);
+        }
+    }
+
+    /// Takes an object unless there is one of its name, or it is a slice of no Service.
+    fn add(&mut self, object: Object) -> Option<Diagnostic> {
+        let reference = object.reference();
+        if let Content::EndpointSlice(slice) = &object.content
+            && of_slice(slice).is_none()
+        {
+            return Some(without_service(reference, object.source));
+        }
+        if self.has(&object.content, &reference) {
+            if object.is_refused() {
+                // What is wrong with it was said where it was read.
                 return None;
             }
-            Content::IngressClass(new) => add(&mut self.classes, reference.name.clone(), new),
-            Content::Service(new) => add(&mut self.services, key, new),
-            Content::Secret(new) => add(&mut self.secrets, key, new),
-            Content::EndpointSlice(new) => {
-                let labels = new.metadata.labels.as_ref();
-                let Some(service) = labels.and_then(|l| l.get(SERVICE_NAME)) else {
-                    return Some(without_service(reference, object.source));
-                };
-                let siblings = ObjectKey::new(&key.namespace, service);
-                let siblings = self.slices.entry(siblings).or_default();
-                add(siblings, key.name, new)
-            }
-        };
-        if taken {
             let first = self.sources.get(&reference);
             return Some(twice(reference, object.source, first));
         }
-        if let Some(source) = object.source {
-            self.sources.insert(reference, source);
-        }
+        self.insert(object);
         None
+    }
+
+    fn has(&self, content: &Content, reference: &ObjectRef) -> bool {
+        let key = ObjectKey::new(&reference.namespace, &reference.name);
+        match content {
+            Content::Ingress(_) => self.ingresses.contains_key(&key),
+            Content::Refused(_) => self.refused.contains_key(&key),
+            Content::IngressClass(_) => self.classes.contains_key(&key.name),
+            Content::Service(_) => self.services.contains_key(&key),
+            Content::Secret(_) => self.secrets.contains_key(&key),
+            Content::EndpointSlice(slice) => self.slices.has(slice),
+        }
     }
 
     pub(crate) fn ingresses(&self) -> impl Iterator<Item = (&ObjectKey, &Ingress)> {
@@ -191,8 +235,7 @@ impl Snapshot {
     }
 
     pub(crate) fn slices(&self, service: &ObjectKey) -> impl Iterator<Item = &EndpointSlice> {
-        let slices = self.slices.get(service).into_iter().flatten();
-        slices.map(|(_, slice)| &**slice)
+        self.slices.of(service)
     }
 
     /// `None` when Secrets are unknown, `Some(None)` when this one is missing.
@@ -206,17 +249,6 @@ impl Snapshot {
         for diagnostic in diagnostics {
             let object = diagnostic.object.as_ref();
             diagnostic.source = object.and_then(|object| self.sources.get(object).cloned());
-        }
-    }
-}
-
-/// Adds an object unless its name is taken; says whether it was.
-fn add<K: Ord, V>(map: &mut BTreeMap<K, V>, key: K, new: V) -> bool {
-    match map.entry(key) {
-        std::collections::btree_map::Entry::Occupied(_) => true,
-        std::collections::btree_map::Entry::Vacant(free) => {
-            free.insert(new);
-            false
         }
     }
 }
@@ -271,5 +303,72 @@ mod tests {
         };
         assert_eq!(labels(&with), ["new", "old"]);
         assert_eq!(labels(&snapshot), ["old", "old"], "the first is as it was");
+    }
+
+    #[test]
+    fn what_was_edited_is_what_would_be_made_anew() {
+        let named = |name: &str| ObjectMeta {
+            name: Some(name.into()),
+            namespace: Some("shop".into()),
+            labels: Some([(SERVICE_NAME.into(), name.into())].into()),
+            ..ObjectMeta::default()
+        };
+        let objects = |name: &str| -> Vec<Object> {
+            let metadata = || named(name);
+            let class = ObjectMeta {
+                namespace: None,
+                ..metadata()
+            };
+            vec![
+                Ingress {
+                    metadata: metadata(),
+                    ..Ingress::default()
+                }
+                .into(),
+                IngressClass {
+                    metadata: class,
+                    ..IngressClass::default()
+                }
+                .into(),
+                Service {
+                    metadata: metadata(),
+                    ..Service::default()
+                }
+                .into(),
+                EndpointSlice {
+                    metadata: metadata(),
+                    ..EndpointSlice::default()
+                }
+                .into(),
+                Secret {
+                    metadata: metadata(),
+                    ..Secret::default()
+                }
+                .into(),
+            ]
+        };
+        let (mut edited, _) = Snapshot::from_objects([objects("a"), objects("b")].concat());
+        let before = edited.clone();
+        for object in objects("b") {
+            let reference = object.reference();
+            edited.remove(
+                reference.kind,
+                &ObjectKey::new(&reference.namespace, &reference.name),
+            );
+        }
+        objects("c")
+            .into_iter()
+            .chain(objects("c"))
+            .for_each(|object| edited.insert(object));
+        let shown =
+            |(snapshot, found): (Snapshot, Vec<Diagnostic>)| format!("{snapshot:?} {found:?}");
+        let anew = Snapshot::from_objects([objects("c"), objects("a")].concat());
+        assert_eq!(shown((edited, Vec::new())), shown(anew));
+        let anew = Snapshot::from_objects([objects("b"), objects("a")].concat());
+        assert_eq!(
+            shown((before, Vec::new())),
+            shown(anew),
+            "a clone is as it was"
+        );
     }
 }

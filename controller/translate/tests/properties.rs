@@ -7,7 +7,7 @@ mod support;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use portreeve_table::{Action, Config, Delta, HostPattern, Lines, Route, ToProxy};
+use portreeve_table::{Action, Config, Delta, HostPattern, Lines, Location, Route, ToProxy};
 use portreeve_translate::annotations::{NGINX_PREFIX, OWN_PREFIX, all};
 use portreeve_translate::manifest::{self, Limits};
 use portreeve_translate::{Object, Options, Profile, Snapshot, Translation, service, translate};
