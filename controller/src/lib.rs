@@ -4,4 +4,8 @@
 
 pub mod lease;
 pub mod pki;
+mod published;
+mod say;
 pub mod serve;
+
+pub use published::{Latest, Published};

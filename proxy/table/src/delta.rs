@@ -45,6 +45,15 @@ impl Delta {
         Self { upsert, remove }
     }
 
+    /// Notes in `have` that this was taken.
+    pub fn record_in(&self, have: &mut Have) {
+        for key in &self.remove {
+            have.remove(key);
+        }
+        let new = self.upsert.iter();
+        have.extend(new.map(|(key, resource)| (key.clone(), resource.hash())));
+    }
+
     /// Whether nothing changes.
     pub fn is_empty(&self) -> bool {
         self.upsert.is_empty() && self.remove.is_empty()

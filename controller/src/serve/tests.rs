@@ -1,0 +1,245 @@
+//! Sessions, with a proxy that says exactly what each test makes it say. Time stands still unless
+//! everybody waits.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use bytes::Bytes;
+use http_body_util::BodyExt;
+use http_body_util::channel::{Channel, Sender};
+use portreeve_table::{Config, Host, Shared};
+use portreeve_translate::Translation;
+use serde_json::{Value, json};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use super::fleet::{Fleet, Seen};
+use super::peer::Peer;
+use super::session;
+use crate::published::Published;
+
+/// A proxy's end of a session, and what stands behind the other.
+struct Proxy {
+    says: Sender<Bytes>,
+    hears: Channel<Bytes>,
+    publish: watch::Sender<Option<Arc<Published>>>,
+    fleet: Arc<Fleet>,
+    session: JoinHandle<String>,
+}
+
+impl Proxy {
+    fn connect() -> Self {
+        let (says, incoming) = Channel::new(8);
+        let (outgoing, hears) = Channel::new(1);
+        let (publish, latest) = watch::channel(None);
+        let fleet = Arc::new(Fleet::default());
+        let member = fleet.join(([127, 0, 0, 1], 1).into());
+        let session = tokio::spawn(async move {
+            let ended = session::run(Peer::new(incoming, outgoing), latest, &member).await;
+            member.leave(&ended);
+            ended.to_string()
+        });
+        Self {
+            says,
+            hears,
+            publish,
+            fleet,
+            session,
+        }
+    }
+
+    async fn say(&mut self, message: Value) {
+        let line = message.to_string() + "\n";
+        self.says.send_data(line.into()).await.unwrap();
+    }
+
+    async fn say_hello(&mut self, have: Value) {
+        self.say(json!({"hello": {"node": "p", "schema": 1, "have": have}}))
+            .await;
+    }
+
+    /// The next message that is not only a sign of life.
+    async fn hear(&mut self) -> Value {
+        loop {
+            let message = self.hear_anything().await;
+            if message.get("ping").is_none() {
+                return message;
+            }
+        }
+    }
+
+    async fn hear_anything(&mut self) -> Value {
+        let frame = self.hears.frame().await.unwrap().unwrap();
+        serde_json::from_slice(&frame.into_data().unwrap()).unwrap()
+    }
+
+    fn publish(&self, config: Config) {
+        let translation = Translation {
+            config,
+            ..Translation::default()
+        };
+        let number = self.publish.borrow().as_ref().map_or(1, |p| p.number + 1);
+        let since = SystemTime::UNIX_EPOCH;
+        self.publish.send_replace(Some(Arc::new(Published {
+            number,
+            since,
+            translation,
+        })));
+    }
+
+    /// Waits for what the fleet knows of the proxy.
+    async fn seen(&self, what: impl Fn(&Seen) -> bool) -> Seen {
+        loop {
+            if let Some(seen) = self.fleet.seen().into_iter().find(&what) {
+                return seen;
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+fn config(hosts: &[&str]) -> Config {
+    let hosts = hosts.iter().map(|host| {
+        let empty = Shared::new(Host::default());
+        (host.parse().unwrap(), empty)
+    });
+    Config {
+        hosts: hosts.collect(),
+        ..Config::default()
+    }
+}
+
+fn hash(of: &str) -> String {
+    let config = config(&[of]);
+    format!("{:032x}", config.have().into_values().next().unwrap())
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_what_is_different_is_told() {
+    let mut proxy = Proxy::connect();
+    proxy.say_hello(json!({})).await;
+    proxy.publish(config(&["a.x"]));
+    let first = proxy.hear().await;
+    assert_eq!(first["delta"]["upsert"]["host/a.x"]["hash"], hash("a.x"));
+    assert_eq!(proxy.hear().await, json!({"synced": {"seq": 1}}));
+    proxy.say(json!({"ack": {"seq": 1}})).await;
+    proxy.publish(config(&["b.x"]));
+    let second = proxy.hear().await["delta"].clone();
+    assert_eq!(second["remove"], json!(["host/a.x"]));
+    let upsert = second["upsert"].as_object().unwrap();
+    assert_eq!(upsert.keys().collect::<Vec<_>>(), ["host/b.x"]);
+    assert_eq!(proxy.hear().await, json!({"synced": {"seq": 2}}));
+    proxy.say(json!({"ack": {"seq": 2}})).await;
+    assert_eq!(&*proxy.seen(|seen| seen.has == 2).await.node, "p");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_proxy_that_has_everything_learns_so() {
+    let mut proxy = Proxy::connect();
+    let have = json!({"host/a.x": hash("a.x"), "listener/x": "00"});
+    proxy.publish(config(&["a.x"]));
+    proxy.say_hello(have).await;
+    let told = proxy.hear().await;
+    assert_eq!(told["delta"]["upsert"], json!({}), "{told}");
+    assert_eq!(told["delta"]["remove"], json!(["listener/x"]), "{told}");
+    assert_eq!(proxy.hear().await, json!({"synced": {"seq": 1}}));
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_told_before_everything_is_known() {
+    let mut proxy = Proxy::connect();
+    proxy.say_hello(json!({"host/a.x": hash("a.x")})).await;
+    assert_eq!(proxy.hear_anything().await, json!({"ping": {}}));
+    proxy.publish(config(&[]));
+    let told = proxy.hear().await;
+    assert_eq!(told["delta"]["remove"], json!(["host/a.x"]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_rejected_is_offered_again_when_it_changes() {
+    let mut proxy = Proxy::connect();
+    proxy.say_hello(json!({})).await;
+    proxy.publish(config(&["a.x"]));
+    let _ = (proxy.hear().await, proxy.hear().await);
+    let rejected = json!([{"key": "host/a.x", "error": "no"}]);
+    proxy
+        .say(json!({"nack": {"seq": 1, "rejected": rejected}}))
+        .await;
+    let seen = proxy.seen(|seen| seen.has == 1).await;
+    assert_eq!(seen.rejected["host/a.x"], "no");
+    proxy.publish(config(&["a.x", "b.x"]));
+    let told = proxy.hear().await["delta"]["upsert"].clone();
+    assert_eq!(told.as_object().unwrap().len(), 1, "{told}");
+    let _ = proxy.hear().await;
+    proxy.say(json!({"ack": {"seq": 2}})).await;
+    let seen = proxy.seen(|seen| seen.has == 2).await;
+    assert_eq!(seen.rejected.len(), 1, "it is still not taken");
+    proxy.publish(config(&["b.x"]));
+    assert_eq!(proxy.hear().await["delta"]["remove"], json!(["host/a.x"]));
+    let _ = proxy.hear().await;
+    proxy.say(json!({"ack": {"seq": 3}})).await;
+    assert_eq!(proxy.seen(|seen| seen.has == 3).await.rejected.len(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn changes_meanwhile_are_told_as_one() {
+    let mut proxy = Proxy::connect();
+    proxy.say_hello(json!({})).await;
+    proxy.publish(config(&["a.x"]));
+    let _ = (proxy.hear().await, proxy.hear().await);
+    for hosts in [&["b.x"][..], &["c.x"], &["a.x", "c.x"]] {
+        proxy.publish(config(hosts));
+    }
+    proxy.say(json!({"ack": {"seq": 1}})).await;
+    let told = proxy.hear().await["delta"]["upsert"].clone();
+    assert_eq!(told.as_object().unwrap().len(), 1, "{told}");
+    assert!(told.get("host/c.x").is_some(), "{told}");
+}
+
+/// Why the session of a proxy ends that does this.
+async fn ended(proxy: Proxy) -> String {
+    let Proxy {
+        says,
+        hears,
+        publish,
+        fleet,
+        session,
+    } = proxy;
+    let ended = session.await.unwrap();
+    drop((says, hears, publish));
+    assert_eq!(fleet.seen().len(), 0, "it has left");
+    ended
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_does_not_answer_or_read_is_let_go() {
+    let silent = Proxy::connect();
+    assert!(ended(silent).await.contains("does not answer"));
+
+    let mut without_ack = Proxy::connect();
+    without_ack.say_hello(json!({})).await;
+    without_ack.publish(config(&["a.x"]));
+    let _ = (without_ack.hear().await, without_ack.hear().await);
+    assert!(ended(without_ack).await.contains("does not answer"));
+
+    let mut without_reading = Proxy::connect();
+    without_reading.say_hello(json!({})).await;
+    without_reading.publish(config(&["a.x"]));
+    assert!(ended(without_reading).await.contains("does not read"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_does_not_speak_as_a_proxy_is_let_go() {
+    let mut rude = Proxy::connect();
+    rude.say(json!({"ack": {"seq": 1}})).await;
+    assert!(ended(rude).await.contains("did not say who it is"));
+
+    let mut garbled = Proxy::connect();
+    garbled.says.send_data("{hello\n".into()).await.unwrap();
+    assert!(ended(garbled).await.contains("cannot be read"));
+
+    let mut gone = Proxy::connect();
+    gone.say_hello(json!({})).await;
+    gone.says = Channel::new(1).0;
+    assert!(ended(gone).await.contains("is gone"));
+}
