@@ -17,7 +17,7 @@ run:
 	@PROFILE=$(PROFILE) loadtest/steps/run.sh $(EXAMPLE)
 
 test:
-	@loadtest/steps/setup.sh build test
+	@loadtest/steps/setup.sh build test cluster
 	@loadtest/steps/test.sh
 
 bench:
@@ -29,4 +29,4 @@ scale:
 	@loadtest/steps/scale.sh
 
 setup:
-	@loadtest/steps/setup.sh build test bench
+	@loadtest/steps/setup.sh build test cluster bench

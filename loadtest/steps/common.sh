@@ -15,6 +15,12 @@ tools_dir() {
     echo "$cache/tools-$(cat "${sources[@]}" | sha256sum | cut -c1-12)"
 }
 
+# The same for the control plane of the test cluster.
+control_plane_dir() {
+    local sources=(loadtest/control-plane/go.mod loadtest/control-plane/go.sum loadtest/control-plane/build.sh)
+    echo "$cache/control-plane-$(cat "${sources[@]}" | sha256sum | cut -c1-12)"
+}
+
 deny_version=0.20.2
 deny_dir=$cache/cargo-deny-$deny_version
 

@@ -1,6 +1,7 @@
 #!/bin/bash
-# setup.sh WHAT...: makes sure that what is needed to `build`, `test` or `bench` is there.
-# It installs Debian packages, builds the test tools once, and names everything it cannot get.
+# setup.sh WHAT...: makes sure that what is needed to `build`, `test` or `bench`, or for a test
+# `cluster`, is there. It installs Debian packages, builds the test tools and the control plane once,
+# and names everything it cannot get.
 . "$(dirname "$0")/common.sh"
 
 rust_needed=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
@@ -9,6 +10,7 @@ go_needed=1.21 # from here on go fetches the newer toolchain that go.mod asks fo
 # The command, and the Debian package that has it.
 build_packages=(cc:gcc make:make curl:curl)
 test_packages=(go:golang-go openssl:openssl git:git valgrind:valgrind)
+cluster_packages=(ip:iproute2 unshare:util-linux setpriv:util-linux kill:procps)
 bench_packages=(nginx:nginx-light taskset:util-linux)
 
 at_least() { [ "$(printf '%s\n%s\n' "$1" "$2" | sort -V | head -1)" = "$1" ]; }
@@ -66,21 +68,40 @@ deny() {
     "$deny_dir/bin/cargo-deny" --version >/dev/null || fail "cargo-deny was built but does not run."
 }
 
-tools() {
-    local dir version
-    dir=$(tools_dir)
+go_for() { # WHAT
+    local version
     version=$(go env GOVERSION | sed 's/^go//')
     at_least "$go_needed" "$version" ||
-        fail "Go $version is too old to build h2spec, grpcurl and gRPC's interop programs." \
-            "Install Go $go_needed or newer: https://go.dev/dl"
-    loadtest/tools/build.sh "$dir" || fail "Could not build the test tools of loadtest/tools."
+        fail "Go $version is too old to build $1." "Install Go $go_needed or newer: https://go.dev/dl"
+}
+
+tools() {
+    go_for "h2spec, grpcurl and gRPC's interop programs"
+    loadtest/tools/build.sh "$(tools_dir)" || fail "Could not build the test tools of loadtest/tools."
+}
+
+# KUBEBUILDER_ASSETS, the ecosystem's name for a folder with etcd, kube-apiserver and kubectl, goes
+# before what is built here.
+control_plane() {
+    local dir name missing=()
+    dir=$(control_plane_dir)
+    for name in etcd kube-apiserver kube-controller-manager kubectl; do
+        [ -x "${KUBEBUILDER_ASSETS:-}/$name" ] || [ -x "$dir/$name" ] || missing+=("$name")
+    done
+    [ ${#missing[@]} = 0 ] && return
+    packages go:golang-go
+    go_for "${missing[*]}"
+    say "building ${missing[*]} into $dir (about five minutes for all, once)"
+    loadtest/control-plane/build.sh "$dir" "${missing[@]}" ||
+        fail "Could not build the control plane of loadtest/control-plane."
 }
 
 for what in "$@"; do
     case $what in
     build) packages "${build_packages[@]}" && rust ;;
     test) packages "${test_packages[@]}" && components && deny && tools ;;
+    cluster) packages "${cluster_packages[@]}" && control_plane ;;
     bench) packages "${bench_packages[@]}" ;;
-    *) fail "setup.sh knows build, test and bench, not $what." ;;
+    *) fail "setup.sh knows build, test, cluster and bench, not $what." ;;
     esac
 done

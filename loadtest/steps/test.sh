@@ -5,8 +5,9 @@
 # so that `cargo test` alone needs nothing; here they run, and what they need must be there.
 . "$(dirname "$0")/common.sh"
 
-export PORTREEVE_TOOLS CARGO_TERM_COLOR=${CARGO_TERM_COLOR:-never}
+export PORTREEVE_TOOLS PORTREEVE_CONTROL_PLANE CARGO_TERM_COLOR=${CARGO_TERM_COLOR:-never}
 PORTREEVE_TOOLS=$(tools_dir)
+PORTREEVE_CONTROL_PLANE=$(control_plane_dir)
 times=()
 
 step() { # NAME COMMAND...
@@ -23,6 +24,11 @@ step() { # NAME COMMAND...
 # Always the whole workspace: another selection has other features, and is built again for them.
 ignored() { # TEST: the tests of one file that cargo test leaves out
     cargo test --quiet --locked --workspace --test "$1" -- --ignored
+}
+
+in_cluster() { # ignored TEST: the same within a Kubernetes cluster of its own
+    "$(built dev)/portreeve-cluster" run -- \
+        cargo test --quiet --locked --workspace --test "$2" -- --ignored
 }
 
 step "formatting" cargo fmt --all --check
