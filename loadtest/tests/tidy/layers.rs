@@ -4,17 +4,30 @@ use super::packages::{linked, ours};
 
 /// What each of our packages may link of ours, directly or through others. Whoever adds a package
 /// adds a line here.
-const LAYERS: [(&str, &[&str]); 7] = [
+const LAYERS: [(&str, &[&str]); 8] = [
     ("portreeve-table", &[]),
+    ("portreeve-identity", &["portreeve-table"]),
     ("portreeve-translate", &["portreeve-table"]),
     (
         "portreeve-proxy",
+        &[
+            "portreeve-identity",
+            "portreeve-table",
+            "portreeve-translate",
+        ],
+    ),
+    (
+        "portreeve-watch",
         &["portreeve-table", "portreeve-translate"],
     ),
-    ("portreeve-watch", &["portreeve-table", "portreeve-translate"]),
     (
         "portreeve-controller",
-        &["portreeve-table", "portreeve-translate", "portreeve-watch"],
+        &[
+            "portreeve-identity",
+            "portreeve-table",
+            "portreeve-translate",
+            "portreeve-watch",
+        ],
     ),
     ("portreeve-cluster", &[]),
     ("portreeve-loadtest", &[]),
