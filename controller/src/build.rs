@@ -1,0 +1,84 @@
+//! From objects to what is published, in two lanes.
+//!
+//! Endpoints change most often and must not wait for routes: their lane makes only the upstreams
+//! of the Services that changed, by the same function that the other lane calls. Both lanes are
+//! functions of what is known and of what was published last.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use portreeve_table::Shared;
+use portreeve_translate::{Kind, ObjectKey, Options, Snapshot, Translation, service, translate};
+
+use crate::published::Published;
+
+/// Translates everything. `None` when it comes to the same as before.
+pub(crate) fn routes(
+    last: Option<&Published>,
+    snapshot: &Snapshot,
+    options: &Options,
+    now: SystemTime,
+) -> Option<Published> {
+    let since_epoch = now.duration_since(UNIX_EPOCH).unwrap_or_default();
+    let options = Options {
+        now: i64::try_from(since_epoch.as_secs()).unwrap_or(i64::MAX),
+        ..options.clone()
+    };
+    publish(last, translate(snapshot, &options), now)
+}
+
+/// Makes the upstreams of `services` anew and leaves everything else as it is.
+///
+/// # Errors
+/// When there is something new to be said about them: then everything must be translated.
+pub(crate) fn endpoints(
+    last: &Published,
+    snapshot: &Snapshot,
+    services: &BTreeSet<ObjectKey>,
+    options: &Options,
+    now: SystemTime,
+) -> Result<Option<Published>, RoutesNeeded> {
+    let said = &last.translation.diagnostics;
+    let mut config = last.translation.config.clone();
+    for (key, upstream) in &mut config.upstreams {
+        if services.contains(&ObjectKey::new(&key.namespace, &key.service)) {
+            let (new, found) = service::upstream(snapshot, key, options);
+            if found.iter().any(|found| !said.contains(found)) {
+                return Err(RoutesNeeded);
+            }
+            *upstream = Shared::new(new);
+        }
+    }
+    let translation = Translation {
+        config,
+        ..last.translation.clone()
+    };
+    Ok(publish(Some(last), translation, now))
+}
+
+/// The lane of endpoints cannot say what has to be said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct RoutesNeeded;
+
+/// Whether something is said about endpoints, which their lane cannot take back.
+pub(crate) fn is_said_of_slices(published: &Published) -> bool {
+    let said = published.translation.diagnostics.iter();
+    let mut objects = said.filter_map(|diagnostic| diagnostic.object.as_ref());
+    objects.any(|object| object.kind == Kind::EndpointSlice)
+}
+
+fn publish(
+    last: Option<&Published>,
+    translation: Translation,
+    since: SystemTime,
+) -> Option<Published> {
+    if last.is_some_and(|last| last.translation == translation) {
+        return None;
+    }
+    Some(Published {
+        number: last.map_or(1, |last| last.number + 1),
+        since,
+        translation,
+    })
+}

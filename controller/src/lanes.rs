@@ -1,0 +1,131 @@
+//! When what is built: routes after a hold-off, endpoints almost at once.
+//!
+//! Nothing is published before every kind of object is known.
+
+use std::collections::BTreeSet;
+use std::future::pending;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use portreeve_translate::{ObjectKey, Options, Snapshot};
+use portreeve_watch::{Changed, Store};
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until};
+
+use crate::build::{self, RoutesNeeded};
+use crate::holdoff::Holdoff;
+use crate::published::Published;
+use crate::say::say;
+
+/// How long routes are quiet before they are translated, and how long they are waited for at most.
+const ROUTES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_millis(500));
+/// The same for endpoints.
+const ENDPOINTS: (Duration, Duration) = (Duration::from_millis(25), Duration::from_millis(100));
+/// How soon what was said about endpoints is looked over when they change.
+const TIDY: Duration = Duration::from_secs(10);
+/// How often everything is translated although nothing changed: certificates expire by themselves.
+const ANYWAY: Duration = Duration::from_secs(3600);
+
+/// What waits to be built.
+struct Lanes {
+    options: Arc<Options>,
+    routes: Holdoff,
+    endpoints: Holdoff,
+    services: BTreeSet<ObjectKey>,
+    anyway: Instant,
+    publish: watch::Sender<Option<Arc<Published>>>,
+}
+
+/// Builds and publishes for as long as the process lives.
+pub(crate) async fn run(
+    mut store: Store,
+    options: Options,
+    publish: watch::Sender<Option<Arc<Published>>>,
+) {
+    let mut lanes = Lanes {
+        options: Arc::new(options),
+        routes: Holdoff::new(ROUTES.0, ROUTES.1),
+        endpoints: Holdoff::new(ENDPOINTS.0, ENDPOINTS.1),
+        services: BTreeSet::new(),
+        anyway: Instant::now() + ANYWAY,
+        publish,
+    };
+    loop {
+        let (routes, endpoints) = (lanes.routes.due(), lanes.endpoints.due());
+        tokio::select! {
+            biased;
+            () = at(routes) => lanes.translate(store.snapshot()).await,
+            () = at(endpoints) => lanes.update(store.snapshot()),
+            () = sleep_until(lanes.anyway) => lanes.translate(store.snapshot()).await,
+            changed = store.changed() => lanes.note(changed),
+        }
+    }
+}
+
+async fn at(due: Option<Instant>) {
+    match due {
+        Some(due) => sleep_until(due).await,
+        None => pending().await,
+    }
+}
+
+impl Lanes {
+    fn note(&mut self, changed: Changed) {
+        let now = Instant::now();
+        if changed.routes {
+            // The first translation waits for nothing: everything is known already.
+            match self.publish.borrow().is_some() {
+                true => self.routes.changed(now),
+                false => self.routes.changed(now - ROUTES.0),
+            }
+        }
+        if !changed.endpoints.is_empty() {
+            self.services.extend(changed.endpoints);
+            self.endpoints.changed(now);
+        }
+    }
+
+    /// Translates everything, on a thread of its own: sessions must go on meanwhile.
+    async fn translate(&mut self, snapshot: Option<Arc<Snapshot>>) {
+        self.routes.clear();
+        self.anyway = Instant::now() + ANYWAY;
+        let Some(snapshot) = snapshot else {
+            return;
+        };
+        self.endpoints.clear();
+        self.services.clear();
+        let (last, options) = (self.publish.borrow().clone(), Arc::clone(&self.options));
+        let built = tokio::task::spawn_blocking(move || {
+            build::routes(last.as_deref(), &snapshot, &options, SystemTime::now())
+        });
+        match built.await {
+            Ok(Some(published)) => self.publish(published),
+            Ok(None) => {}
+            Err(error) => say(format_args!(
+                "portreeve-controller: a translation failed, and what was published stays: {error}"
+            )),
+        }
+    }
+
+    /// Makes the upstreams anew whose endpoints changed.
+    fn update(&mut self, snapshot: Option<Arc<Snapshot>>) {
+        self.endpoints.clear();
+        let services = std::mem::take(&mut self.services);
+        let (Some(snapshot), Some(last)) = (snapshot, self.publish.borrow().clone()) else {
+            return;
+        };
+        match build::endpoints(&last, &snapshot, &services, &self.options, SystemTime::now()) {
+            Ok(published) => {
+                if build::is_said_of_slices(&last) {
+                    self.anyway = self.anyway.min(Instant::now() + TIDY);
+                }
+                published.into_iter().for_each(|published| self.publish(published));
+            }
+            Err(RoutesNeeded) => self.routes.changed(Instant::now()),
+        }
+    }
+
+    fn publish(&self, published: Published) {
+        self.publish.send_replace(Some(Arc::new(published)));
+    }
+}
