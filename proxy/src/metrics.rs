@@ -4,6 +4,7 @@
 //! worker writes; a slot's lock is only ever contended by a scrape.
 //! Handles are found when a table is compiled, never while a request is served.
 
+mod contact;
 mod exposition;
 mod families;
 mod histogram;
@@ -16,6 +17,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use http::Method;
 use portreeve_table::{Action, HostPattern, Route};
 
+pub(crate) use contact::{Contact, ContactCell};
 #[cfg(test)]
 pub(crate) use families::{FAMILIES, Kind};
 pub(crate) use histogram::{Bounds, Histogram};
@@ -29,6 +31,8 @@ pub(crate) struct Metrics {
     workers: usize,
     routes: Mutex<BTreeMap<RouteLabels, Arc<RouteMetrics>>>,
     taken_whole: AtomicBool,
+    /// Whether a controller keeps the configuration up to date.
+    pub(crate) contact: ContactCell,
     /// Connections and refusals by worker.
     pub(crate) per_worker: Box<[WorkerMetrics]>,
 }
@@ -142,6 +146,7 @@ impl Metrics {
             workers,
             routes: Mutex::default(),
             taken_whole: AtomicBool::new(false),
+            contact: ContactCell::default(),
             per_worker: (0..workers).map(|_| WorkerMetrics::new()).collect(),
         })
     }

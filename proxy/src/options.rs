@@ -15,6 +15,8 @@ const EXAMPLES: &str = "\
 Examples:
   portreeve-proxy --manifests examples/quickstart
       Serve a directory on ports 8080 and 8443 of every address.
+  portreeve-proxy --controller controller.portreeve.svc:9443 --identity /identity --cache /cache
+      Serve what a controller in the cluster says.
   portreeve-proxy --manifests DIR --http 127.0.0.1:8080 --https none
       Only plain HTTP, only for this machine.
   portreeve-proxy --manifests DIR --http 80 --https 443 --workers 4 --access-log json
@@ -32,9 +34,54 @@ pub struct Options {
         long,
         value_name = "DIR",
         env = "PORTREEVE_MANIFESTS",
+        required_unless_present = "controller",
         help_heading = "Configuration"
     )]
-    pub manifests: PathBuf,
+    pub manifests: Option<PathBuf>,
+
+    /// Serve what this controller says; can be given more than once, and a name may stand for many.
+    #[arg(
+        long,
+        value_name = "HOST:PORT",
+        env = "PORTREEVE_CONTROLLER",
+        value_delimiter = ',',
+        conflicts_with = "manifests",
+        requires = "identity",
+        help_heading = "Configuration"
+    )]
+    pub controller: Vec<String>,
+
+    /// Show the controller the certificate in this directory: ca.crt, tls.crt and tls.key.
+    ///
+    /// It may come later than the proxy, and be replaced.
+    #[arg(
+        long,
+        value_name = "DIR",
+        env = "PORTREEVE_IDENTITY",
+        help_heading = "Configuration"
+    )]
+    pub identity: Option<PathBuf>,
+
+    /// Keep the last configuration in this directory, and serve it after a restart until a
+    /// controller is there.
+    ///
+    /// It holds private keys: choose one that is in memory only.
+    #[arg(
+        long,
+        value_name = "DIR",
+        env = "PORTREEVE_CACHE",
+        help_heading = "Configuration"
+    )]
+    pub cache: Option<PathBuf>,
+
+    /// What this proxy is called in the controller's lists; by default the name of the machine.
+    #[arg(
+        long,
+        value_name = "NAME",
+        env = "PORTREEVE_NODE",
+        help_heading = "Configuration"
+    )]
+    pub node: Option<String>,
 
     /// Serve Ingresses of this class; can be given more than once.
     ///
@@ -212,6 +259,17 @@ pub struct Options {
         help_heading = "Stopping"
     )]
     pub drain_timeout: Duration,
+}
+
+impl Options {
+    /// What this proxy is called.
+    pub(crate) fn node(&self) -> String {
+        let given = self.node.clone();
+        given.unwrap_or_else(|| {
+            let name = std::fs::read_to_string("/proc/sys/kernel/hostname");
+            name.map_or_else(|_| "proxy".into(), |name| name.trim().into())
+        })
+    }
 }
 
 /// How an Ingress is read where the API and ingress-nginx disagree.

@@ -3,22 +3,82 @@
 //! A source yields deltas. Each is applied whole, compiled and swapped in with one pointer; what
 //! cannot be compiled keeps its last good value and is named.
 
+mod cache;
 mod changes;
+mod controller;
 mod directory;
 mod names;
 mod tree;
 
+use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 
-use portreeve_table::{Config, Delta, Rejected};
+use portreeve_table::{Config, Delta, Hash, Rejected, Told};
 
-pub(crate) use directory::{Directory, SourceError, run};
+pub(crate) use directory::SourceError;
 pub(crate) use names::{Names, Resolver};
 
 use tokio::sync::Notify;
 
-use crate::metrics::Metrics;
+use crate::metrics::{Contact, Metrics};
+use crate::options::Options;
 use crate::state::{Current, Generation};
+use crate::wiring::say;
+
+use cache::Cache;
+use controller::Controllers;
+use directory::Directory;
+
+/// Where the configuration comes from.
+pub(crate) enum Source {
+    /// A directory of manifests.
+    Directory(Box<Directory>),
+    /// Controllers, and what is kept for when there are none.
+    Controllers(Box<Controllers>, Cache),
+}
+
+impl Source {
+    /// Makes the source that the flags name.
+    ///
+    /// # Errors
+    /// When there is a directory to be read and it cannot be; a controller may come later.
+    pub(crate) fn open(options: &Options) -> Result<Self, SourceError> {
+        let identity = options.identity.as_deref().unwrap_or(Path::new("."));
+        match &options.manifests {
+            Some(root) => Ok(Self::Directory(Box::new(Directory::open(root, options)?))),
+            None => Ok(Self::Controllers(
+                Box::new(Controllers::new(
+                    options.controller.clone(),
+                    identity,
+                    options.node(),
+                )),
+                Cache::new(options.cache.clone()),
+            )),
+        }
+    }
+
+    /// Whether its author may say what this machine alone can reach.
+    pub(crate) fn allows_loopback(&self) -> bool {
+        matches!(self, Self::Directory(_))
+    }
+
+    /// Follows it for as long as the process lives.
+    pub(crate) async fn run(self, sink: Arc<Sink>) {
+        match self {
+            Self::Directory(directory) => directory::run(*directory, sink).await,
+            Self::Controllers(controllers, cache) => {
+                sink.metrics.contact.set(Contact::Awaited);
+                if let Some(kept) = cache.load() {
+                    sink.apply(kept);
+                    say("portreeve-proxy: serving the configuration kept in --cache");
+                }
+                tokio::spawn(cache.clone().keep(Arc::clone(&sink)));
+                controller::follow(*controllers, sink, cache).await;
+            }
+        }
+    }
+}
 
 /// Takes deltas and puts them in place.
 #[derive(Debug)]
@@ -52,12 +112,50 @@ impl Sink {
         if delta.is_empty() && before.number > 0 {
             return before.rejected.clone();
         }
+        self.put(&before, delta)
+    }
+
+    /// Applies a delta to the running configuration; the first makes it one, however empty.
+    ///
+    /// Returns what could not be compiled; everything else is served.
+    pub(crate) fn apply(&self, delta: Delta) -> Vec<Rejected> {
+        let before = self.current.load();
+        if delta.is_empty() && before.number > 0 {
+            return Vec::new();
+        }
+        self.put(&before, delta)
+    }
+
+    fn put(&self, before: &Generation, delta: Delta) -> Vec<Rejected> {
         let config = before.config.clone().apply(delta);
         let names = Arc::clone(&before.names);
-        let rejected = self.replace(&before, config, names);
+        let rejected = self.replace(before, config, names);
         self.metrics.taken(rejected.is_empty());
         self.changed.notify_one();
         rejected
+    }
+
+    /// The running configuration's resources by name, as a controller is told of them.
+    fn have(&self) -> BTreeMap<Box<str>, Hash> {
+        let have = self.current.load().config.have().into_iter();
+        have.map(|(key, hash)| (key.to_string().into(), Hash(hash)))
+            .collect()
+    }
+
+    /// A controller keeps the configuration up to date from now on, but for what was `rejected`.
+    fn is_told(&self, rejected: &[Told]) {
+        for told in rejected {
+            say(format_args!(
+                "portreeve-proxy: {} is rejected: {}",
+                told.key, told.error
+            ));
+        }
+        self.metrics.contact.set(Contact::Fresh);
+    }
+
+    /// No controller keeps the configuration up to date.
+    fn is_left_alone(&self) {
+        self.metrics.contact.set(Contact::Lost);
     }
 
     /// Lets external names lead to these addresses.

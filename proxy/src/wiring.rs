@@ -18,7 +18,7 @@ use crate::listen::{self, ListenError, Plane, Socket};
 use crate::metrics::Metrics;
 use crate::options::Options;
 use crate::parts::{Ended, Parts};
-use crate::source::{self, Directory, Resolver, Sink, SourceError};
+use crate::source::{Resolver, Sink, Source, SourceError};
 use crate::state::Current;
 use crate::tls::{self, TlsError};
 use crate::upstream::Connector;
@@ -67,8 +67,8 @@ pub fn run(options: Options) -> Result<(), Fatal> {
     let drain = Arc::new(Drain::default());
 
     let stop = control.block_on(async { Stop::new() })?;
-    let directory = Directory::open(&options)?;
-    let resolver = Resolver::new(options.dns, true);
+    let source = Source::open(&options)?;
+    let resolver = Resolver::new(options.dns, source.allows_loopback());
     let admin = admin::bind(options.admin)?;
     let sockets = bind_all(&options, count)?;
     let tls = TlsAcceptor::from(tls::server(Arc::clone(&current))?);
@@ -113,7 +113,7 @@ pub fn run(options: Options) -> Result<(), Fatal> {
             endless.start_endless("the admin listener", admin::serve(listener, state));
         }
         endless.start_endless("the resolver", resolver.follow(Arc::clone(&sink)));
-        endless.start_endless("the source", source::run(directory, sink));
+        endless.start_endless("the source", source.run(sink));
         until_stopped(serving, endless, stop, &drain, pace).await
     });
     if ended.is_some() {

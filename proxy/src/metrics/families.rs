@@ -95,6 +95,10 @@ families! {
         "The number of the running configuration, 0 before there is one.";
     CONFIG_AGE = Gauge "portreeve_config_age_seconds" &[],
         "How long the running configuration has been in place.";
+    CONTROLLER_CONNECTED = Gauge "portreeve_controller_connected" &[],
+        "1 while a controller keeps the configuration up to date.";
+    CONFIG_STALE = Gauge "portreeve_config_stale" &[],
+        "1 while what is served was kept from before, because no controller keeps it up to date.";
     CONFIG_RESOURCES = Gauge "portreeve_config_resources" &["kind"],
         "Resources of the running configuration by kind: host, upstream, cert, challenge.";
     ENDPOINTS = Gauge "portreeve_upstream_endpoints" &["namespace", "service", "port", "state"],

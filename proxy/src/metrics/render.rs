@@ -7,7 +7,7 @@ use portreeve_table::Stage;
 
 use super::exposition::{Exposition, Samples};
 use super::families::{self, FAMILIES};
-use super::{Histogram, RouteMetrics, Series, WorkerMetrics};
+use super::{Contact, Histogram, RouteMetrics, Series, WorkerMetrics};
 use crate::admin::State;
 use crate::error::Reason;
 use crate::state::Generation;
@@ -136,6 +136,14 @@ fn configuration(out: &mut Exposition, state: &State, generation: &Generation) {
     out.family(&families::CONFIG_AGE, |samples| {
         let age = generation.since.and_then(|since| since.elapsed().ok());
         samples.value(&[], age.map_or(0.0, |age| age.as_secs_f64()));
+    });
+    let contact = state.metrics.contact.get();
+    out.family(&families::CONTROLLER_CONNECTED, |samples| {
+        samples.value(&[], u8::from(contact == Contact::Fresh));
+    });
+    out.family(&families::CONFIG_STALE, |samples| {
+        let is_stale = matches!(contact, Contact::Awaited | Contact::Lost);
+        samples.value(&[], u8::from(is_stale && generation.number > 0));
     });
     out.family(&families::CONFIG_RESOURCES, |samples| {
         samples.value(&["host"], config.hosts.len());

@@ -83,8 +83,8 @@ impl Directory {
     ///
     /// # Errors
     /// When it is not there or cannot be watched.
-    pub(crate) fn open(options: &Options) -> Result<Self, SourceError> {
-        let root = options.manifests.clone();
+    pub(crate) fn open(root: &Path, options: &Options) -> Result<Self, SourceError> {
+        let root = root.to_path_buf();
         tree::manifests(&root).map_err(|error| SourceError::Directory {
             directory: root.clone(),
             error,
