@@ -1,0 +1,208 @@
+//! Objects without what nobody reads: there are many, and what is not kept cannot count as a change.
+//!
+//! What `translate` reads must stay; a test translates everything that it has as an example, both
+//! whole and trimmed.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use k8s_openapi::api::core::v1::{Namespace, Secret, Service, ServicePort, ServiceSpec};
+use k8s_openapi::api::discovery::v1::{Endpoint, EndpointPort, EndpointSlice};
+use k8s_openapi::api::networking::v1::{Ingress, IngressClass, IngressClassSpec};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use portreeve_translate::annotations::{NGINX_PREFIX, OWN_PREFIX};
+use portreeve_translate::{Content, Kind, SecretObject};
+
+use crate::event::{Status, Trimmed};
+use crate::kind::Watched;
+
+/// The prefix of the two annotations that are older than controllers' own prefixes.
+const KUBERNETES_PREFIX: &str = "kubernetes.io/";
+
+/// The label that says which Service a slice belongs to.
+const SERVICE_NAME: &str = "kubernetes.io/service-name";
+
+const CERTIFICATE_FIELDS: [&str; 2] = ["tls.crt", "tls.key"];
+
+/// A kind of object that can be trimmed.
+pub(crate) trait Trim {
+    /// Which kind it is.
+    const KIND: Watched;
+
+    /// What is kept of it.
+    fn trim(self) -> Trimmed;
+}
+
+impl Trim for Ingress {
+    const KIND: Watched = Watched::Translated(Kind::Ingress);
+
+    fn trim(mut self) -> Trimmed {
+        let generation = self.metadata.generation;
+        let metadata = self.metadata;
+        let balancer = self.status.take().and_then(|status| status.load_balancer);
+        let read = [NGINX_PREFIX, OWN_PREFIX, KUBERNETES_PREFIX];
+        self.metadata = ObjectMeta {
+            creation_timestamp: metadata.creation_timestamp.clone(),
+            annotations: chosen(&metadata, &read),
+            ..identity(metadata)
+        };
+        Trimmed {
+            content: Some(Content::Ingress(Arc::new(self))),
+            status: Status::Ingress(balancer.and_then(|b| b.ingress).unwrap_or_default()),
+            generation,
+        }
+    }
+}
+
+impl Trim for IngressClass {
+    const KIND: Watched = Watched::Translated(Kind::IngressClass);
+
+    fn trim(self) -> Trimmed {
+        let spec = self.spec.map(|spec| IngressClassSpec {
+            controller: spec.controller,
+            ..IngressClassSpec::default()
+        });
+        let class = Self {
+            metadata: identity(self.metadata),
+            spec,
+        };
+        Content::IngressClass(Arc::new(class)).into()
+    }
+}
+
+impl Trim for Service {
+    const KIND: Watched = Watched::Translated(Kind::Service);
+
+    fn trim(self) -> Trimmed {
+        let balancer = self.status.and_then(|status| status.load_balancer);
+        let spec = self.spec.map(|spec| ServiceSpec {
+            cluster_ip: spec.cluster_ip,
+            external_ips: spec.external_ips,
+            external_name: spec.external_name,
+            ports: spec.ports.map(|ports| each(ports, service_port)),
+            type_: spec.type_,
+            ..ServiceSpec::default()
+        });
+        let service = Self {
+            metadata: identity(self.metadata),
+            spec,
+            status: None,
+        };
+        Trimmed {
+            content: Some(Content::Service(Arc::new(service))),
+            status: Status::Service(balancer.and_then(|b| b.ingress).unwrap_or_default()),
+            generation: None,
+        }
+    }
+}
+
+fn service_port(port: ServicePort) -> ServicePort {
+    ServicePort {
+        node_port: None,
+        ..port
+    }
+}
+
+impl Trim for EndpointSlice {
+    const KIND: Watched = Watched::Translated(Kind::EndpointSlice);
+
+    fn trim(mut self) -> Trimmed {
+        let mut metadata = self.metadata;
+        let annotations = chosen(&metadata, &[OWN_PREFIX]);
+        let mut labels = metadata.labels.take();
+        if let Some(labels) = &mut labels {
+            labels.retain(|name, _| name == SERVICE_NAME);
+        }
+        self.metadata = ObjectMeta {
+            annotations,
+            labels,
+            uid: None,
+            ..identity(metadata)
+        };
+        self.endpoints = self.endpoints.map(|all| each(all, endpoint));
+        self.ports = self.ports.map(|all| each(all, endpoint_port));
+        Content::EndpointSlice(Arc::new(self)).into()
+    }
+}
+
+/// Only its first address means something.
+fn endpoint(mut endpoint: Endpoint) -> Endpoint {
+    endpoint.addresses.truncate(1);
+    endpoint.addresses.shrink_to_fit();
+    Endpoint {
+        addresses: endpoint.addresses,
+        conditions: endpoint.conditions,
+        ..Endpoint::default()
+    }
+}
+
+fn endpoint_port(port: EndpointPort) -> EndpointPort {
+    EndpointPort {
+        app_protocol: None,
+        ..port
+    }
+}
+
+impl Trim for Secret {
+    const KIND: Watched = Watched::Translated(Kind::Secret);
+
+    fn trim(self) -> Trimmed {
+        let mut data = self.data;
+        if let Some(data) = &mut data {
+            data.retain(|name, _| CERTIFICATE_FIELDS.contains(&name.as_str()));
+        }
+        let secret = Self {
+            metadata: identity(self.metadata),
+            data,
+            ..Self::default()
+        };
+        Content::Secret(SecretObject::new(Arc::new(secret))).into()
+    }
+}
+
+impl Trim for Namespace {
+    const KIND: Watched = Watched::Namespace;
+
+    fn trim(self) -> Trimmed {
+        Trimmed::default()
+    }
+}
+
+impl From<Content> for Trimmed {
+    fn from(content: Content) -> Self {
+        Self {
+            content: Some(content),
+            ..Self::default()
+        }
+    }
+}
+
+/// Which object it is; one that was made anew is another.
+fn identity(metadata: ObjectMeta) -> ObjectMeta {
+    ObjectMeta {
+        name: metadata.name,
+        namespace: metadata.namespace,
+        uid: metadata.uid,
+        ..ObjectMeta::default()
+    }
+}
+
+fn chosen(metadata: &ObjectMeta, prefixes: &[&str]) -> Option<BTreeMap<String, String>> {
+    let annotations = metadata.annotations.iter().flatten();
+    let read =
+        annotations.filter(|(name, _)| prefixes.iter().any(|prefix| name.starts_with(prefix)));
+    let read: BTreeMap<_, _> = read
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect();
+    (!read.is_empty()).then_some(read)
+}
+
+/// A list with no room for more.
+fn each<T>(all: Vec<T>, change: impl FnMut(T) -> T) -> Vec<T> {
+    let mut changed: Vec<_> = all.into_iter().map(change).collect();
+    changed.shrink_to_fit();
+    changed
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,64 @@
+//! What of all that is known counts: the snapshot, and the namespaces that are in it.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use portreeve_translate::{Content, Kind, Object, ObjectKey, Snapshot};
+
+use crate::changed::Changed;
+
+/// The objects that count.
+pub(crate) struct View {
+    snapshot: Arc<Snapshot>,
+    /// The namespaces that count; all do when they are not watched.
+    namespaces: Option<BTreeSet<Box<str>>>,
+    /// What changed since it was last taken.
+    pub changed: Changed,
+}
+
+impl View {
+    pub(crate) fn new(snapshot: Snapshot, by_namespace: bool) -> Self {
+        Self {
+            snapshot: Arc::new(snapshot),
+            namespaces: by_namespace.then(BTreeSet::new),
+            changed: Changed::default(),
+        }
+    }
+
+    pub(crate) fn snapshot(&self) -> &Arc<Snapshot> {
+        &self.snapshot
+    }
+
+    /// Whether an object counts.
+    pub(crate) fn has(&self, kind: Kind, key: &ObjectKey) -> bool {
+        let namespaces = self.namespaces.as_ref();
+        kind == Kind::IngressClass || namespaces.is_none_or(|all| all.contains(&key.namespace))
+    }
+
+    /// Takes an object in place of what it was before.
+    pub(crate) fn put(&mut self, before: Option<&Content>, now: &Content) {
+        if let Some(before) = before {
+            self.changed.note(before);
+        }
+        let (source, content) = (None, now.clone());
+        Arc::make_mut(&mut self.snapshot).insert(Object { source, content });
+        self.changed.note(now);
+    }
+
+    /// Takes an object away.
+    pub(crate) fn remove(&mut self, kind: Kind, key: &ObjectKey, before: &Content) {
+        Arc::make_mut(&mut self.snapshot).remove(kind, key);
+        self.changed.note(before);
+    }
+
+    /// Says whether a namespace counts from now on.
+    pub(crate) fn let_in(&mut self, namespace: &str, counts: bool) {
+        let Some(namespaces) = &mut self.namespaces else {
+            return;
+        };
+        match counts {
+            true => drop(namespaces.insert(namespace.into())),
+            false => drop(namespaces.remove(namespace)),
+        }
+    }
+}

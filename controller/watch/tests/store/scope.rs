@@ -1,0 +1,109 @@
+//! Which namespaces count.
+
+use portreeve_watch::Scope;
+use serde_json::json;
+
+use crate::objects::{class, ingress, ingress_in, namespace, slice};
+use crate::world::{World, in_time};
+
+#[tokio::test(start_paused = true)]
+async fn one_namespace_is_watched_with_permissions_in_it_alone() {
+    let mut world = World::new(Scope::One("shop".into()));
+    for kind in ["ingresses", "services", "endpointslices", "secrets"] {
+        let asked = in_time(world.api.asked(kind)).await;
+        assert!(
+            asked.path.ends_with(&format!("/namespaces/shop/{kind}")),
+            "{}",
+            asked.path
+        );
+    }
+    let asked = in_time(world.api.asked("ingressclasses")).await;
+    assert_eq!(asked.path, "/apis/networking.k8s.io/v1/ingressclasses");
+}
+
+#[tokio::test(start_paused = true)]
+async fn classes_that_may_not_be_read_are_none_in_one_namespace() {
+    let mut world = World::new(Scope::One("shop".into()));
+    let mut named = ingress("named", 1);
+    named["metadata"]["annotations"] = json!({"kubernetes.io/ingress.class": "portreeve"});
+    let mut classed = ingress("classed", 1);
+    classed["spec"]["ingressClassName"] = "mine".into();
+    let mut watches = world
+        .empty(&["services", "endpointslices", "secrets"])
+        .await;
+    watches
+        .0
+        .push(world.api.lists("ingresses", &[named, classed]).await);
+    in_time(world.api.asked("ingressclasses")).await.fails(403);
+    world.changed().await;
+    assert_eq!(world.hosts(), ["named"]);
+    assert!(world.reported("watching IngressClass: the API server answers 403"));
+    let mut classes = in_time(world.api.lists("ingressclasses", &[class("mine", 1)])).await;
+    world.changed().await;
+    assert_eq!(
+        world.hosts(),
+        ["classed", "named"],
+        "it may be allowed later"
+    );
+    classes.fails(410).await;
+    for _ in 0..5 {
+        in_time(world.api.asked("ingressclasses")).await.fails(403);
+    }
+    world.unchanged().await;
+    assert_eq!(world.hosts(), ["classed", "named"], "what was read stays");
+}
+
+#[tokio::test(start_paused = true)]
+async fn classes_must_be_readable_everywhere_else() {
+    let mut world = World::new(Scope::All);
+    let kinds = ["ingresses", "services", "endpointslices", "secrets"];
+    let _watches = world.empty(&kinds).await;
+    in_time(world.api.asked("ingressclasses")).await.fails(403);
+    world.unchanged().await;
+    assert!(world.store.snapshot().is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn namespaces_that_gain_or_lose_the_label_bring_or_take_what_is_in_them() {
+    let mut world = World::new(Scope::Selected("team=web".into()));
+    let known = [ingress_in("shop", "a", 1), ingress_in("blog", "b", 2)];
+    let mut watches = world
+        .empty(&["ingressclasses", "services", "secrets"])
+        .await;
+    let slices = [slice("1", "web", "10.0.0.1", 1)];
+    watches
+        .0
+        .push(world.api.lists("endpointslices", &slices).await);
+    let mut ingresses = world.api.lists("ingresses", &known).await;
+    world.unchanged().await;
+    let asked = in_time(world.api.asked("namespaces")).await;
+    assert!(
+        asked.has("labelSelector", "team%3Dweb"),
+        "{:?}",
+        asked.query
+    );
+    let mut namespaces = asked.streams();
+    namespaces.says("ADDED", &namespace("shop", 3)).await;
+    namespaces.is_whole("100").await;
+    world.changed().await;
+    assert_eq!(world.hosts(), ["a"]);
+    assert_eq!(world.store.ingresses().count(), 1);
+
+    namespaces.says("ADDED", &namespace("blog", 101)).await;
+    assert!(world.changed().await.routes);
+    assert_eq!(world.hosts(), ["a", "b"]);
+
+    namespaces.says("DELETED", &namespace("shop", 102)).await;
+    let changed = world.changed().await;
+    assert!(changed.routes && !changed.endpoints.is_empty());
+    assert_eq!(world.hosts(), ["b"]);
+
+    ingresses.says("ADDED", &ingress_in("shop", "c", 103)).await;
+    ingresses
+        .says("DELETED", &ingress_in("shop", "a", 104))
+        .await;
+    world.unchanged().await;
+    namespaces.says("ADDED", &namespace("shop", 105)).await;
+    world.changed().await;
+    assert_eq!(world.hosts(), ["b", "c"], "it was watched all the while");
+}
