@@ -12,7 +12,7 @@ pub(crate) enum Error {
     Answer(Box<Status>),
     #[error("the API server did not answer in time")]
     NoAnswer,
-    #[error("the API server cannot be reached or breaks off: {0}")]
+    #[error("the API server cannot be reached or breaks off: {}", deepest(.0))]
     Broken(#[source] kube::Error),
     /// What it was, nobody knows, so something may have been missed.
     #[error("the API server sent what cannot be read")]
@@ -29,6 +29,14 @@ pub(crate) enum Error {
     Short,
     #[error("nobody listens")]
     Deaf,
+}
+
+/// The cause of it all: what is around it names layers of the client.
+fn deepest(error: &dyn std::error::Error) -> String {
+    match error.source() {
+        Some(source) => deepest(source),
+        None => error.to_string(),
+    }
 }
 
 impl From<kube::Error> for Error {
