@@ -83,9 +83,10 @@ impl Error {
         self.is_expired() || matches!(self, Self::Garbage | Self::Deaf)
     }
 
-    /// Whether the server can be reached, and yet this watch does not go on.
+    /// Whether the server is there, and yet this watch does not go on. One that does not begin may
+    /// be held back by something that waits for its end.
     pub(super) fn is_by_server(&self) -> bool {
         let not_now = matches!(self.code(), Some(401 | 403 | 429));
-        matches!(self, Self::Answer(_) | Self::Short) && !not_now
+        matches!(self, Self::Answer(_) | Self::NoAnswer | Self::Short) && !not_now
     }
 }

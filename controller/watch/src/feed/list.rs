@@ -22,7 +22,7 @@ const WHOLE: Duration = Duration::from_secs(60);
 /// How many objects are in a page.
 const PAGE: u32 = 500;
 
-/// How often a streamed list may break off before pages are tried.
+/// How often a streamed list may break off, or not even begin, before pages are tried.
 const BREAKS: u32 = 2;
 
 /// How a list is asked for.
@@ -73,13 +73,14 @@ where
 
     async fn stream(&mut self) -> Result<Start<K>, Error> {
         let until = Instant::now() + WHOLE;
-        let mut watch = self.watch("", true).await?;
-        self.teller.heard();
-        self.begin().await?;
-        // Until it is whole, it may yet break off.
-        if let Style::Stream(breaks) = &mut self.style {
+        let opened = self.watch("", true).await;
+        // Until the list is whole, it may yet break off.
+        if let (Ok(_) | Err(Error::NoAnswer), Style::Stream(breaks)) = (&opened, &mut self.style) {
             *breaks += 1;
         }
+        let mut watch = opened?;
+        self.teller.heard();
+        self.begin().await?;
         loop {
             let event = timeout_at(until, watch.events.next()).await;
             match event

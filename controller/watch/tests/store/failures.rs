@@ -104,6 +104,20 @@ async fn a_version_that_is_never_gone_on_from_is_listed_anew() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn watches_that_never_begin_are_made_up_for_by_lists() {
+    let (mut world, [ingresses, ..], _watches) = World::known(&[], &[], &[]).await;
+    drop(ingresses);
+    let mut held = Vec::new();
+    for _ in 0..3 {
+        held.push(in_time(world.api.asked("ingresses")).await);
+    }
+    assert!(held.iter().all(|asked| asked.resumes("100")));
+    let _ingresses = in_time(world.api.lists("ingresses", &[ingress("a", 101)])).await;
+    world.changed().await;
+    assert_eq!(world.hosts(), ["a"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn watches_that_end_at_once_are_not_asked_for_at_once() {
     let (mut world, [ingresses, ..], _watches) = World::known(&[], &[], &[]).await;
     drop(ingresses);

@@ -124,6 +124,21 @@ async fn a_stream_that_breaks_off_twice_is_given_up() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_stream_that_never_begins_is_given_up() {
+    let mut world = World::new(Scope::All);
+    let held = [
+        in_time(world.api.asked("ingresses")).await,
+        in_time(world.api.asked("ingresses")).await,
+    ];
+    assert!(held.iter().all(|asked| asked.is_streamed_list()));
+    assert!(
+        !in_time(world.api.asked("ingresses"))
+            .await
+            .is_streamed_list()
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn pages_that_expire_are_asked_for_in_one() {
     let mut world = World::new(Scope::All);
     world.api.asked("ingresses").await.fails(422);
