@@ -36,6 +36,7 @@ use std::collections::BTreeMap;
 
 use portreeve_table::{Config, Shared, Upstream, UpstreamKey};
 
+pub use class::{Owner, owner};
 pub use code::{CODES, Code, CodeEntry, Severity, docs as diagnostics_docs};
 pub use diagnostic::Diagnostic;
 pub use object::{Kind, ObjectKey, ObjectRef};

@@ -174,6 +174,20 @@ impl Snapshot {
         self.forget_source(&key.reference(kind));
     }
 
+    /// By what the API server tells an object from others that had its name.
+    pub fn uid(&self, object: &ObjectRef) -> Option<&str> {
+        let key = ObjectKey::new(&object.namespace, &object.name);
+        let metadata = match object.kind {
+            Kind::Ingress => &self.ingresses.get(&key)?.metadata,
+            Kind::IngressClass => &self.classes.get(&key.name)?.metadata,
+            Kind::Service => &self.services.get(&key)?.metadata,
+            Kind::Secret => &self.secrets.get(&key)?.secret().metadata,
+            // They are many, and nobody describes one.
+            Kind::EndpointSlice => return None,
+        };
+        metadata.uid.as_deref()
+    }
+
     fn forget_source(&mut self, reference: &ObjectRef) {
         if self.sources.contains_key(reference) {
             Arc::make_mut(&mut self.sources).remove(reference);
