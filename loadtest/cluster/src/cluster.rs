@@ -5,13 +5,13 @@ use std::path::PathBuf;
 use kube::Client;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
-use tokio::task::JoinHandle;
+use tokio::task::JoinSet;
 
 use crate::control_plane::{self, API_SERVER};
 use crate::daemons::Daemons;
 use crate::pki::Pki;
 use crate::process::{Registry, Signal, signal_group};
-use crate::{Action, Assets, ClusterError, Folder, etcd, namespace};
+use crate::{Action, Assets, ClusterError, Folder, Images, etcd, kubelet, namespace};
 
 /// What a cluster is made of.
 #[derive(Clone, Debug)]
@@ -22,6 +22,8 @@ pub struct Options {
     pub assets: Assets,
     /// More flags for the API server.
     pub api_server: Vec<String>,
+    /// What runs for the images of Pods.
+    pub images: Images,
 }
 
 /// A running cluster. It ends with [`Cluster::stop`], or at the latest with the thread that
@@ -29,8 +31,8 @@ pub struct Options {
 pub struct Cluster {
     folder: Folder,
     client: Client,
-    daemons: Daemons,
-    control: JoinHandle<()>,
+    registry: Registry,
+    tasks: JoinSet<()>,
 }
 
 impl Cluster {
@@ -40,20 +42,24 @@ impl Cluster {
         let folder = options.folder.clone();
         folder.prepare()?;
         namespace::set_up().await?;
-        let registry = Registry::new(&folder);
-        let daemons = Daemons::new(&folder, &registry);
-        let started = start(options, &folder, &registry, &daemons).await;
-        if started.is_err() {
-            daemons.stop_all().await;
-            folder.put_away();
+        let mut cluster = Starting {
+            registry: Registry::new(&folder),
+            tasks: JoinSet::new(),
+        };
+        let started = cluster.start(options).await;
+        let Starting { registry, tasks } = cluster;
+        match started {
+            Ok(client) => Ok(Self {
+                folder,
+                client,
+                registry,
+                tasks,
+            }),
+            Err(error) => {
+                stop(&folder, &registry, tasks).await;
+                Err(error)
+            }
         }
-        let (client, control) = started?;
-        Ok(Self {
-            folder,
-            client,
-            daemons,
-            control,
-        })
     }
 
     /// The kubeconfig of its administrator.
@@ -68,30 +74,44 @@ impl Cluster {
 
     /// Ends everything it started.
     pub async fn stop(self) {
-        self.control.abort();
-        self.daemons.stop_all().await;
-        self.folder.put_away();
+        stop(&self.folder, &self.registry, self.tasks).await;
     }
 }
 
-async fn start(
-    options: &Options,
-    folder: &Folder,
-    registry: &Registry,
-    daemons: &Daemons,
-) -> Result<(Client, JoinHandle<()>), ClusterError> {
-    let pki = Pki::make(folder)?;
-    pki.write_kubeconfig(&folder.kubeconfig(), &format!("{}:6443", namespace::HOST))?;
-    let (assets, more) = (&options.assets, &options.api_server);
-    let client = control_plane::start(folder, assets, &pki, more, daemons).await?;
-    let socket = folder.control_socket();
-    let listener = UnixListener::bind(&socket).map_err(ClusterError::file(socket))?;
-    let obeying = Obeying {
-        client: client.clone(),
-        daemons: daemons.clone(),
-        registry: registry.clone(),
-    };
-    Ok((client, tokio::spawn(obeying.accept(listener))))
+/// First whoever would start something again, then what runs.
+async fn stop(folder: &Folder, registry: &Registry, mut tasks: JoinSet<()>) {
+    tasks.shutdown().await;
+    registry.end_all().await;
+    kubelet::put_away(folder).await;
+    folder.put_away();
+}
+
+/// What there is to stop of a cluster that may not be complete.
+struct Starting {
+    registry: Registry,
+    tasks: JoinSet<()>,
+}
+
+impl Starting {
+    async fn start(&mut self, options: &Options) -> Result<Client, ClusterError> {
+        let (folder, assets) = (&options.folder, &options.assets);
+        let pki = Pki::make(folder)?;
+        pki.write_kubeconfig(&folder.kubeconfig(), &format!("{}:6443", namespace::HOST))?;
+        let daemons = Daemons::new(folder, &self.registry);
+        let more = &options.api_server;
+        let client = control_plane::start(folder, assets, &pki, more, &daemons).await?;
+        let kubelet = kubelet::start(&client, folder, &self.registry, options.images.clone());
+        self.tasks.spawn(kubelet.await?);
+        let socket = folder.control_socket();
+        let listener = UnixListener::bind(&socket).map_err(ClusterError::file(socket))?;
+        let obeying = Obeying {
+            client: client.clone(),
+            daemons,
+            registry: self.registry.clone(),
+        };
+        self.tasks.spawn(obeying.accept(listener));
+        Ok(client)
+    }
 }
 
 /// The other end of [`crate::Control`].
@@ -149,7 +169,7 @@ impl Obeying {
             name: name.into(),
             known: self.registry.names().join(", "),
         };
-        let pid = self.registry.pid(name).filter(|_| name != "cluster");
+        let pid = self.registry.pid(name);
         signal_group(pid.ok_or_else(unknown)?, signal).await;
         Ok(())
     }

@@ -4,9 +4,12 @@ use std::env;
 use std::ffi::OsString;
 use std::fs;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::Path;
 use std::process::{ExitCode, ExitStatus};
 
-use portreeve_cluster::{Assets, Cluster, ClusterError, Folder, Options, entering, within};
+use portreeve_cluster::{
+    Assets, Cluster, ClusterError, Folder, Image, Images, Options, entering, within,
+};
 use tokio::process::{Child, Command};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -21,6 +24,12 @@ pub(crate) struct Made {
     /// One more flag for the API server; may be given several times.
     #[arg(long, value_name = "FLAG", allow_hyphen_values = true)]
     api_server_flag: Vec<String>,
+
+    /// What runs for images whose name has IMAGE in it, besides those of this repository: their
+    /// programs beside this one. {ARGS} stands for a container's args, {COMMAND} for command and
+    /// args, {POD_IP}, {POD_NAME}, {POD_NAMESPACE} and {PORT} for what they say.
+    #[arg(long, value_name = "IMAGE=PROGRAM ARG...")]
+    image: Vec<Image>,
 }
 
 impl Made {
@@ -29,7 +38,17 @@ impl Made {
             folder: folder.clone(),
             assets: Assets::from_env(),
             api_server: self.api_server_flag.clone(),
+            images: self.images(),
         }
+    }
+}
+
+impl Made {
+    fn images(&self) -> Images {
+        let program = env::current_exe().ok();
+        let beside = program.as_deref().and_then(Path::parent);
+        let images = beside.map(Images::built_in).unwrap_or_default();
+        images.with(self.image.clone())
     }
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::process::Command;
 
-use crate::process::{Process, Registry, Signal};
+use crate::process::{Process, Registry};
 use crate::{ClusterError, Folder};
 
 /// How long a component may take to become ready. It takes 3 s when the machine has nothing else
@@ -68,21 +68,6 @@ impl Daemons {
     /// Whether there is a component of this name.
     pub(crate) fn has(&self, name: &str) -> bool {
         self.daemon(name).is_ok()
-    }
-
-    /// Ends them all.
-    pub(crate) async fn stop_all(&self) {
-        let known = self
-            .known
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
-        for daemon in known.values() {
-            daemon.process.signal(Signal::Kill).await;
-        }
-        for daemon in known.values() {
-            daemon.process.ended().await;
-        }
     }
 
     /// Waits for `ready`, as long as the component lives.

@@ -75,6 +75,11 @@ impl Folder {
         self.0.join("pki")
     }
 
+    /// Where the kubelet keeps what Pods mount, in memory and within the namespace.
+    pub(crate) fn pods(&self) -> PathBuf {
+        self.0.join("pods")
+    }
+
     pub(crate) fn data(&self) -> PathBuf {
         self.0.join("etcd")
     }
@@ -89,7 +94,7 @@ impl Folder {
             return Err(ClusterError::Running(self.0.clone()));
         }
         self.clear()?;
-        for folder in [self.logs(), self.pki(), self.data()] {
+        for folder in [self.logs(), self.pki(), self.data(), self.pods()] {
             let made = DirBuilder::new()
                 .mode(0o700)
                 .recursive(true)
@@ -101,7 +106,7 @@ impl Folder {
 
     /// Removes what an earlier cluster left here, and nothing else that may be in the folder.
     fn clear(&self) -> Result<(), ClusterError> {
-        for folder in [self.logs(), self.pki(), self.data()] {
+        for folder in [self.logs(), self.pki(), self.data(), self.pods()] {
             absent(fs::remove_dir_all(&folder), &folder)?;
         }
         for file in [self.kubeconfig(), self.pids(), self.control_socket()] {

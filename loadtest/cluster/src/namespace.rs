@@ -5,6 +5,7 @@
 
 use std::ffi::OsStr;
 use std::fs;
+use std::path::Path;
 use std::process::Stdio;
 
 use tokio::io::AsyncWriteExt;
@@ -16,6 +17,12 @@ use crate::{ClusterError, Folder};
 /// The API server's address within the namespace.
 pub(crate) const HOST: &str = "10.244.0.1";
 
+/// The other end of every Pod's link.
+pub(crate) const GATEWAY: &str = "10.244.128.1";
+
+/// The same for IPv6.
+pub(crate) const GATEWAY_6: &str = "fd00:10:244:0:8000::1";
+
 /// The lower half of each range is local, every address of it, without being set up (AnyIP); and
 /// none is a loopback address, which EndpointSlices refuse. The upper half is for Pods.
 const LINES: &str = "link set lo up
@@ -23,7 +30,7 @@ route add local 10.244.0.0/17 dev lo
 address add 10.244.128.1/32 dev lo
 ";
 
-/// What a kernel without IPv6 refuses.
+/// The same for IPv6.
 const LINES_6: &str = "route add local fd00:10:244::/65 dev lo
 ";
 
@@ -57,17 +64,23 @@ pub fn entering(folder: &Folder) -> Result<Command, ClusterError> {
 /// Gives the namespace that this process runs in its addresses.
 pub(crate) async fn set_up() -> Result<(), ClusterError> {
     ip(LINES).await?;
-    // Without them a machine without IPv6 has a cluster without IPv6.
-    let _ = ip(LINES_6).await;
+    if has_ipv6() {
+        ip(LINES_6).await?;
+    }
     for forwarding in ["ipv4/ip_forward", "ipv6/conf/all/forwarding"] {
         let _ = fs::write(format!("/proc/sys/net/{forwarding}"), "1");
     }
     Ok(())
 }
 
-/// Runs lines of `ip`, all or none of which may be there already.
+/// Whether the kernel has IPv6; without it a cluster has none.
+pub(crate) fn has_ipv6() -> bool {
+    Path::new("/proc/sys/net/ipv6").exists()
+}
+
+/// Runs lines of `ip`.
 pub(crate) async fn ip(lines: &str) -> Result<(), ClusterError> {
-    feed(Command::new("ip").args(["-force", "-batch", "-"]), lines).await
+    feed(Command::new("ip").args(["-batch", "-"]), lines).await
 }
 
 /// Runs a command with this input, and fails with what it said.

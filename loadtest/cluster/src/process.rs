@@ -4,12 +4,19 @@ use std::collections::BTreeMap;
 use std::fs::{self, OpenOptions};
 use std::path::Path;
 use std::process::{ExitStatus, Stdio};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use tokio::process::{Child, Command};
 use tokio::sync::watch;
+use tokio::time::timeout;
 
 use crate::{ClusterError, Folder};
+
+/// This process, among the names of those it started.
+const OWN: &str = "cluster";
+
+/// How long processes may take to be gone that were killed.
+const LAST: Duration = Duration::from_secs(5);
 
 /// A signal, by the name that `kill` has for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,6 +24,7 @@ pub(crate) enum Signal {
     Continue,
     Kill,
     Stop,
+    Terminate,
 }
 
 impl Signal {
@@ -25,6 +33,7 @@ impl Signal {
             Self::Continue => "-CONT",
             Self::Kill => "-KILL",
             Self::Stop => "-STOP",
+            Self::Terminate => "-TERM",
         }
     }
 }
@@ -33,7 +42,7 @@ impl Signal {
 #[derive(Clone, Debug)]
 pub(crate) struct Registry {
     folder: Folder,
-    pids: Arc<Mutex<BTreeMap<String, u32>>>,
+    pids: watch::Sender<BTreeMap<String, u32>>,
 }
 
 impl Registry {
@@ -41,30 +50,47 @@ impl Registry {
     pub(crate) fn new(folder: &Folder) -> Self {
         let registry = Self {
             folder: folder.clone(),
-            pids: Arc::default(),
+            pids: watch::Sender::default(),
         };
-        registry.change(|pids| pids.insert("cluster".into(), std::process::id()));
+        registry.change(|pids| {
+            pids.insert(OWN.into(), std::process::id());
+        });
         registry
     }
 
     /// The process id behind a name.
     pub(crate) fn pid(&self, name: &str) -> Option<u32> {
-        let pids = self.pids.lock().unwrap_or_else(PoisonError::into_inner);
-        pids.get(name).copied()
+        self.pids
+            .borrow()
+            .get(name)
+            .copied()
+            .filter(|_| name != OWN)
     }
 
     /// The names of everything that runs.
     pub(crate) fn names(&self) -> Vec<String> {
-        let pids = self.pids.lock().unwrap_or_else(PoisonError::into_inner);
-        pids.keys()
-            .filter(|name| *name != "cluster")
-            .cloned()
-            .collect()
+        let pids = self.pids.borrow();
+        pids.keys().filter(|name| *name != OWN).cloned().collect()
     }
 
-    fn change<T>(&self, change: impl FnOnce(&mut BTreeMap<String, u32>) -> T) {
-        let mut pids = self.pids.lock().unwrap_or_else(PoisonError::into_inner);
-        change(&mut pids);
+    /// Ends everything at once, and waits until it is gone.
+    pub(crate) async fn end_all(&self) {
+        let running = self.pids.borrow().clone();
+        for (_, pid) in running.iter().filter(|(name, _)| *name != OWN) {
+            signal(&format!("-{pid}"), Signal::Kill).await;
+        }
+        let mut pids = self.pids.subscribe();
+        // What does not end now waits for a device: it has been told, and will.
+        let _ = timeout(
+            LAST,
+            pids.wait_for(|pids| pids.keys().all(|name| name == OWN)),
+        )
+        .await;
+    }
+
+    fn change(&self, change: impl FnOnce(&mut BTreeMap<String, u32>)) {
+        self.pids.send_modify(change);
+        let pids = self.pids.borrow();
         let lines: String = pids
             .iter()
             .map(|(name, pid)| format!("{name} {pid}\n"))
@@ -101,11 +127,23 @@ impl Process {
             .into_owned();
         let started = command.process_group(0).spawn();
         let child = started.map_err(ClusterError::program(program))?;
+        Ok(Self::adopt(name, child, registry))
+    }
+
+    /// Takes over a child that leads a group of its own.
+    pub(crate) fn adopt(name: &str, child: Child, registry: &Registry) -> Self {
         let pid = child.id().unwrap_or_default();
-        registry.change(|pids| pids.insert(name.into(), pid));
+        registry.change(|pids| {
+            pids.insert(name.into(), pid);
+        });
         let (end, ended) = watch::channel(None);
         tokio::spawn(wait(child, name.to_owned(), registry.clone(), end));
-        Ok(Self { pid, ended })
+        Self { pid, ended }
+    }
+
+    /// Its process id.
+    pub(crate) fn pid(&self) -> u32 {
+        self.pid
     }
 
     /// How it ended, if it did.
@@ -120,16 +158,18 @@ impl Process {
         status.ok().and_then(|status| *status)
     }
 
-    /// Sends a signal to it and to what it started; nothing if it has ended.
-    pub(crate) async fn signal(&self, signal: Signal) {
+    /// Asks it to end.
+    pub(crate) async fn terminate(&self) {
         if self.status().is_none() && self.pid != 0 {
-            signal_group(self.pid, signal).await;
+            signal(&self.pid.to_string(), Signal::Terminate).await;
         }
     }
 
-    /// Ends it at once, and waits until it is gone.
+    /// Ends it and what it started at once, and waits until it is gone.
     pub(crate) async fn kill(&self) {
-        self.signal(Signal::Kill).await;
+        if self.status().is_none() && self.pid != 0 {
+            signal_group(self.pid, Signal::Kill).await;
+        }
         self.ended().await;
     }
 }
@@ -152,9 +192,13 @@ async fn wait(
 }
 
 /// Sends a signal to a group of processes; that it is gone is no error.
-pub(crate) async fn signal_group(group: u32, signal: Signal) {
+pub(crate) async fn signal_group(group: u32, which: Signal) {
+    signal(&format!("-{group}"), which).await;
+}
+
+async fn signal(target: &str, signal: Signal) {
     let mut kill = Command::new("kill");
-    kill.args([signal.argument(), "--", &format!("-{group}")]);
+    kill.args([signal.argument(), "--", target]);
     kill.stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null());
