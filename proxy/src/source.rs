@@ -14,17 +14,16 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use portreeve_table::{Config, Delta, Hash, Rejected, Told};
+use portreeve_table::{Config, Delta, Hash, Rejected};
 
 pub(crate) use directory::SourceError;
 pub(crate) use names::{Names, Resolver};
 
 use tokio::sync::Notify;
 
-use crate::metrics::{Contact, Metrics};
+use crate::metrics::Metrics;
 use crate::options::Options;
 use crate::state::{Current, Generation};
-use crate::wiring::say;
 
 use cache::Cache;
 use controller::Controllers;
@@ -68,14 +67,16 @@ impl Source {
         match self {
             Self::Directory(directory) => directory::run(*directory, sink).await,
             Self::Controllers(controllers, cache) => {
-                sink.metrics.contact.set(Contact::Awaited);
-                if let Some(kept) = cache.load() {
-                    sink.apply(kept);
-                    say("portreeve-proxy: serving the configuration kept in --cache");
-                }
-                tokio::spawn(cache.clone().keep(Arc::clone(&sink)));
-                controller::follow(*controllers, sink, cache).await;
+                controller::run(*controllers, cache, sink).await;
             }
+        }
+    }
+
+    /// Where its configuration is kept for a restart.
+    pub(crate) fn cache(&self) -> Cache {
+        match self {
+            Self::Directory(_) => Cache::default(),
+            Self::Controllers(_, cache) => cache.clone(),
         }
     }
 }
@@ -121,7 +122,7 @@ impl Sink {
     pub(crate) fn apply(&self, delta: Delta) -> Vec<Rejected> {
         let before = self.current.load();
         if delta.is_empty() && before.number > 0 {
-            return Vec::new();
+            return before.rejected.clone();
         }
         self.put(&before, delta)
     }
@@ -140,22 +141,6 @@ impl Sink {
         let have = self.current.load().config.have().into_iter();
         have.map(|(key, hash)| (key.to_string().into(), Hash(hash)))
             .collect()
-    }
-
-    /// A controller keeps the configuration up to date from now on, but for what was `rejected`.
-    fn is_told(&self, rejected: &[Told]) {
-        for told in rejected {
-            say(format_args!(
-                "portreeve-proxy: {} is rejected: {}",
-                told.key, told.error
-            ));
-        }
-        self.metrics.contact.set(Contact::Fresh);
-    }
-
-    /// No controller keeps the configuration up to date.
-    fn is_left_alone(&self) {
-        self.metrics.contact.set(Contact::Lost);
     }
 
     /// Lets external names lead to these addresses.

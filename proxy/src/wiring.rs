@@ -95,6 +95,7 @@ pub fn run(options: Options) -> Result<(), Fatal> {
     let workers = workers.collect::<Result<Vec<_>, _>>()?;
 
     let sink = Sink::new(Arc::clone(&current), Arc::clone(&metrics));
+    let cache = source.cache();
     let pace = Pace {
         delay: options.drain_delay,
         timeout: options.drain_timeout,
@@ -113,9 +114,13 @@ pub fn run(options: Options) -> Result<(), Fatal> {
             endless.start_endless("the admin listener", admin::serve(listener, state));
         }
         endless.start_endless("the resolver", resolver.follow(Arc::clone(&sink)));
-        endless.start_endless("the source", source.run(sink));
-        until_stopped(serving, endless, stop, &drain, pace).await
+        endless.start_endless("the source", source.run(Arc::clone(&sink)));
+        let stopped = until_stopped(serving, endless, stop, &drain, pace).await;
+        cache.finish(&sink).await;
+        stopped
     });
+    // Nobody waits for a name that is still being looked up.
+    control.shutdown_background();
     if ended.is_some() {
         log.finish();
     }

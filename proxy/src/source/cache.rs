@@ -8,18 +8,20 @@ use std::io::{self, BufRead, BufReader, BufWriter, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use portreeve_table::{Config, Delta, Hash, Have, Lines, SCHEMA, ToProxy};
 use serde::{Deserialize, Serialize};
-use tokio::sync::Notify;
+use tokio::sync::{Mutex, Notify};
+use tokio::time::sleep;
 
 use super::Sink;
 use crate::wiring::say;
 
 /// The file in the folder.
 const FILE: &str = "config.jsonl";
-/// How long changes are gathered before they are written.
+/// How long changes are gathered after one was written.
 const GATHER: Duration = Duration::from_secs(5);
 
 /// The first line: who wrote the others.
@@ -53,18 +55,37 @@ pub(crate) enum CacheError {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Cache {
     folder: Option<PathBuf>,
-    changed: Arc<Notify>,
+    state: Arc<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    changed: Notify,
+    /// How many configurations there were.
+    count: AtomicU64,
+    /// Held while the file is written.
+    written: Mutex<Written>,
+}
+
+/// What is in the file.
+#[derive(Debug, Default)]
+struct Written {
+    /// How many configurations there had been.
+    count: u64,
+    /// Why it could not be written when that was last tried.
+    problem: Option<String>,
 }
 
 impl Cache {
     pub(crate) fn new(folder: Option<PathBuf>) -> Self {
-        let changed = Arc::default();
-        Self { folder, changed }
+        let state = Arc::default();
+        Self { folder, state }
     }
 
     /// There is something new to keep.
     pub(super) fn changed(&self) {
-        self.changed.notify_one();
+        self.state.count.fetch_add(1, Ordering::Relaxed);
+        self.state.changed.notify_one();
     }
 
     /// What was kept; `None` when there is nothing, or nothing that can be used.
@@ -82,41 +103,78 @@ impl Cache {
         }
     }
 
-    /// Keeps what changes for as long as the process lives.
-    pub(crate) async fn keep(self, sink: Arc<Sink>) {
-        let Some(folder) = self.folder else {
+    /// Keeps what changes for as long as the process lives: the first change at once, and what
+    /// follows it closely together.
+    pub(super) async fn keep(&self, sink: &Sink) {
+        loop {
+            self.state.changed.notified().await;
+            self.write(sink).await;
+            sleep(GATHER).await;
+        }
+    }
+
+    /// Keeps what was not written yet, before the process ends.
+    pub(crate) async fn finish(&self, sink: &Sink) {
+        self.write(sink).await;
+    }
+
+    async fn write(&self, sink: &Sink) {
+        let Some(folder) = self.folder.clone() else {
             return;
         };
-        loop {
-            self.changed.notified().await;
-            tokio::time::sleep(GATHER).await;
-            let (config, folder) = (sink.config(), folder.clone());
-            // The file may be large, and this thread has others to serve.
-            let written = tokio::task::spawn_blocking(move || write(&folder, &config)).await;
-            let written = written.unwrap_or_else(|error| Err(io::Error::other(error)));
-            if let Err(error) = written {
-                say(format_args!(
-                    "portreeve-proxy: the configuration is not kept in --cache: {error}"
-                ));
-            }
+        let mut written = self.state.written.lock().await;
+        let count = self.state.count.load(Ordering::Relaxed);
+        if written.count == count {
+            return;
         }
+        let (config, name) = (sink.config(), folder.display().to_string());
+        // The file may be large, and this thread has others to serve.
+        let done = tokio::task::spawn_blocking(move || write(&folder, &config)).await;
+        match done.unwrap_or_else(|error| Err(io::Error::other(error))) {
+            Ok(()) => {
+                let problem = None;
+                *written = Written { count, problem };
+            }
+            Err(error) => written.say(format!("{name:?} (--cache): {error}")),
+        }
+    }
+}
+
+impl Written {
+    /// Says why nothing is kept, once.
+    fn say(&mut self, problem: String) {
+        if self.problem.as_ref() != Some(&problem) {
+            say(format_args!(
+                "portreeve-proxy: the configuration is not kept in {problem}"
+            ));
+        }
+        self.problem = Some(problem);
     }
 }
 
 fn write(folder: &Path, config: &Config) -> io::Result<()> {
     let (path, new) = (folder.join(FILE), folder.join("config.jsonl.new"));
+    // What an earlier process left there may be somebody else's to read.
+    match fs::remove_file(&new) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    // Nobody ever reads half of it.
+    let written = write_new(&new, config).and_then(|()| fs::rename(&new, path));
+    written.inspect_err(|_| drop(fs::remove_file(&new)))
+}
+
+fn write_new(new: &Path, config: &Config) -> io::Result<()> {
     let mut open = fs::OpenOptions::new();
-    let open = open.write(true).create(true).truncate(true).mode(0o600);
-    let mut file = BufWriter::new(open.open(&new)?);
+    let open = open.write(true).create_new(true).mode(0o600);
+    let mut file = BufWriter::new(open.open(new)?);
     serde_json::to_writer(&mut file, &Writer::this())?;
     file.write_all(b"\n")?;
     let delta = Delta::between(&Have::new(), config);
     for line in Lines::new(1, &delta, &[]) {
         file.write_all(line.as_bytes())?;
     }
-    file.into_inner().map_err(io::IntoInnerError::into_error)?;
-    // Nobody ever reads half of it.
-    fs::rename(new, path)
+    file.flush()
 }
 
 fn load(path: &Path) -> Result<Delta, CacheError> {
@@ -145,89 +203,4 @@ fn load(path: &Path) -> Result<Delta, CacheError> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use portreeve_table::{Cert, HostPattern, Secret, Shared};
-
-    fn config() -> Config {
-        let cert = Shared::new(Cert {
-            names: vec![HostPattern::Any],
-            chain: "chain".into(),
-            key: Secret::new("key".into()),
-            not_after: 0,
-        });
-        Config {
-            certs: [("shop/tls".parse().unwrap(), cert)].into(),
-            ..Config::default()
-        }
-    }
-
-    struct Folder(PathBuf);
-
-    impl Folder {
-        fn new(name: &str) -> Self {
-            let folder =
-                std::env::temp_dir().join(format!("portreeve-{name}-{}", std::process::id()));
-            fs::create_dir_all(&folder).unwrap();
-            Self(folder)
-        }
-
-        fn cache(&self) -> Cache {
-            Cache::new(Some(self.0.clone()))
-        }
-    }
-
-    impl Drop for Folder {
-        fn drop(&mut self) {
-            let _ = fs::remove_dir_all(&self.0);
-        }
-    }
-
-    #[test]
-    fn what_was_kept_comes_back_whole() {
-        let folder = Folder::new("cache-whole");
-        assert!(folder.cache().load().is_none());
-        write(&folder.0, &config()).unwrap();
-        let loaded = Config::default().apply(folder.cache().load().unwrap());
-        assert_eq!(loaded, config());
-        let key = loaded.certs.values().next().unwrap().key.expose();
-        assert_eq!(key, "key");
-    }
-
-    #[test]
-    fn nobody_else_may_read_it() {
-        use std::os::unix::fs::PermissionsExt;
-        let folder = Folder::new("cache-mode");
-        write(&folder.0, &config()).unwrap();
-        let mode = fs::metadata(folder.0.join(FILE))
-            .unwrap()
-            .permissions()
-            .mode();
-        assert_eq!(mode & 0o777, 0o600);
-    }
-
-    #[test]
-    fn what_is_cut_short_is_not_used() {
-        let folder = Folder::new("cache-short");
-        write(&folder.0, &config()).unwrap();
-        let path = folder.0.join(FILE);
-        let text = fs::read_to_string(&path).unwrap();
-        for end in [0, 1, text.len() / 2, text.len() - 2] {
-            fs::write(&path, text.get(..end).unwrap()).unwrap();
-            assert!(folder.cache().load().is_none(), "{end}");
-        }
-    }
-
-    #[test]
-    fn what_another_version_kept_is_served_and_asked_for_anew() {
-        let folder = Folder::new("cache-version");
-        write(&folder.0, &config()).unwrap();
-        let path = folder.0.join(FILE);
-        let text = fs::read_to_string(&path).unwrap();
-        let version = concat!("\"", env!("CARGO_PKG_VERSION"), "\"");
-        fs::write(&path, text.replacen(version, "\"0.0.0\"", 1)).unwrap();
-        let loaded = Config::default().apply(folder.cache().load().unwrap());
-        assert_eq!(loaded.certs.len(), 1);
-        assert!(!Delta::between(&loaded.have(), &config()).is_empty());
-    }
-}
+mod tests;

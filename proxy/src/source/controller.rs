@@ -3,45 +3,141 @@
 //! What is served does not depend on a controller being there: when the last one is gone, the last
 //! configuration stays, and one after the other is tried until a session stands again.
 
+mod backoff;
 mod connect;
+mod news;
 mod session;
+mod standing;
+mod telling;
+#[cfg(test)]
+mod tests;
 
-use std::hash::{BuildHasher, Hasher, RandomState};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use portreeve_identity::{Reload, Role};
+use portreeve_table::Told;
 use rustls::ClientConfig;
 use tokio::time::sleep;
 
 use super::{Cache, Sink};
+use crate::metrics::Contact;
 use crate::wiring::say;
-use session::{Ended, Session};
+use backoff::Backoff;
+use news::News;
+use session::Session;
+use standing::Standing;
+use telling::Telling;
 
-/// The shortest and the longest time between two attempts, before chance keeps proxies from
-/// coming all at once.
-const AGAIN: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(15));
+/// How often it is looked whether an identity has come; that costs no more than three failed calls.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// Which controllers there are, and who we are to them.
 pub(crate) struct Controllers {
-    /// Host and port of each; a name may stand for several.
-    addresses: Vec<String>,
+    names: Vec<Name>,
     identity: Reload<ClientConfig>,
     /// What this proxy is called, for people.
     node: String,
-    wait: Duration,
+    /// Who was followed last, and is tried last when it is gone.
+    left: Option<SocketAddr>,
+    backoff: Backoff,
+    news: News,
+}
+
+/// Host and port of a controller, or of several.
+struct Name {
+    text: String,
+    /// Where it led when that was last known: names may be gone together with a controller.
+    addresses: Vec<SocketAddr>,
+}
+
+/// What sessions have in common: where they put what they are told, and what came of that.
+struct Following {
+    sink: Arc<Sink>,
+    cache: Cache,
+    node: String,
+    standing: Standing,
+}
+
+/// Serves what was kept and then what controllers say, for as long as the process lives.
+pub(crate) async fn run(controllers: Controllers, cache: Cache, sink: Arc<Sink>) {
+    sink.metrics.contact.set(Contact::Awaited);
+    let mut following = Following {
+        sink: Arc::clone(&sink),
+        cache: cache.clone(),
+        node: controllers.node.clone(),
+        standing: Standing::default(),
+    };
+    following.take_kept();
+    tokio::join!(controllers.follow(&mut following), cache.keep(&sink));
 }
 
 impl Controllers {
-    pub(crate) fn new(addresses: Vec<String>, identity: &Path, node: String) -> Self {
+    pub(crate) fn new(names: Vec<String>, identity: &Path, node: String) -> Self {
+        let names = names.into_iter().map(|text| Name {
+            text,
+            addresses: Vec::new(),
+        });
         Self {
-            addresses,
+            names: names.collect(),
             identity: Reload::client(Role::Proxy, identity),
             node,
-            wait: AGAIN.0,
+            left: None,
+            backoff: Backoff::new(),
+            news: News::default(),
         }
+    }
+
+    async fn follow(mut self, following: &mut Following) {
+        loop {
+            while self.tls().is_none() {
+                sleep(LOOK).await;
+            }
+            let wait = self.round(following).await;
+            sleep(wait).await;
+        }
+    }
+
+    /// Tries one controller after the other until one could be followed, and follows it to its end;
+    /// returns how long to wait before the next round.
+    async fn round(&mut self, following: &mut Following) -> Duration {
+        for address in self.resolve().await {
+            sleep(Backoff::apart()).await;
+            let Some(tls) = self.tls() else {
+                continue;
+            };
+            if let Some(lasted) = self.attempt(address, tls, following).await {
+                self.left = Some(address);
+                return self.backoff.stood(lasted);
+            }
+        }
+        self.backoff.failed()
+    }
+
+    /// Follows one controller, if it can be; returns how long it kept us up to date.
+    async fn attempt(
+        &mut self,
+        address: SocketAddr,
+        tls: Arc<ClientConfig>,
+        following: &mut Following,
+    ) -> Option<Duration> {
+        let (why, lasted) = match connect::connect(address, tls).await {
+            Ok(stream) => {
+                let (ended, lasted) = Session::new(following, address, stream).run().await;
+                following.sink.metrics.contact.set(Contact::Lost);
+                (ended.to_string(), lasted)
+            }
+            Err(error) => (error.to_string(), None),
+        };
+        if lasted.is_some() {
+            self.news.forget();
+        }
+        let stays = "the configuration stays as it is";
+        self.news
+            .tell(format!("controller {address}: {why}; {stays}"));
+        lasted
     }
 
     /// The TLS configuration; `None` until there is an identity, which may come later than we do.
@@ -52,56 +148,54 @@ impl Controllers {
         self.identity.config()
     }
 
-    /// Where the controllers are now.
-    async fn resolve(&self) -> Vec<SocketAddr> {
+    /// Where the controllers are now, each once.
+    async fn resolve(&mut self) -> Vec<SocketAddr> {
         let mut found = Vec::new();
-        for address in &self.addresses {
-            match connect::resolve(address).await {
-                Ok(addresses) => found.extend(addresses),
-                Err(error) => say(format_args!(
-                    "portreeve-proxy: --controller {address} leads nowhere: {error}"
-                )),
+        for name in &mut self.names {
+            let text = &name.text;
+            match connect::resolve(text).await {
+                Ok(addresses) if addresses.is_empty() => {
+                    let line = format!("--controller {text} leads nowhere: it has no address");
+                    self.news.tell(line);
+                }
+                Ok(addresses) => name.addresses = addresses,
+                Err(error) => {
+                    let line = format!("--controller {text} leads nowhere: {error}");
+                    self.news.tell(line);
+                }
             }
+            let is_new = |address: &&SocketAddr| !found.contains(*address);
+            let new: Vec<_> = name.addresses.iter().filter(is_new).copied().collect();
+            found.extend(new);
         }
+        found.sort_by_key(|address| self.left == Some(*address));
         found
     }
-
-    /// Waits longer after each attempt that came to nothing.
-    async fn pause(&mut self) {
-        sleep(about(self.wait)).await;
-        self.wait = (self.wait * 2).min(AGAIN.1);
-    }
 }
 
-/// Follows the controllers for as long as the process lives.
-pub(crate) async fn follow(mut controllers: Controllers, sink: Arc<Sink>, cache: Cache) {
-    loop {
-        controllers.pause().await;
-        for address in controllers.resolve().await {
-            let Some(tls) = controllers.tls() else {
-                break;
-            };
-            let session = Session::new(&sink, &cache, &controllers.node);
-            let (ended, was_useful) = session.run(address, tls).await;
-            sink.is_left_alone();
-            say_ended(address, &ended);
-            if was_useful {
-                controllers.wait = AGAIN.0;
-            }
-            controllers.pause().await;
+impl Following {
+    /// Puts in place what was kept when there was a controller.
+    fn take_kept(&mut self) {
+        let Some(delta) = self.cache.load() else {
+            return;
+        };
+        let told = Telling::from(delta);
+        let rejected = self.sink.apply(told.delta.clone());
+        self.standing.settle(true, &told, rejected);
+        self.sink.metrics.taken(self.standing.is_empty());
+        say("portreeve-proxy: serving the configuration kept in --cache");
+    }
+
+    /// Puts a delta in place that a controller told; returns what it must know.
+    fn take(&mut self, is_first: bool, told: Telling) -> Vec<Told> {
+        let is_new = self.sink.current.load().number == 0 || !told.delta.is_empty();
+        let rejected = self.sink.apply(told.delta.clone());
+        let rejected = self.standing.settle(is_first, &told, rejected);
+        self.sink.metrics.taken(self.standing.is_empty());
+        self.sink.metrics.contact.set(Contact::Fresh);
+        if is_new {
+            self.cache.changed();
         }
+        rejected
     }
-}
-
-fn say_ended(address: SocketAddr, ended: &Ended) {
-    say(format_args!(
-        "portreeve-proxy: controller {address}: {ended}; the configuration stays as it is"
-    ));
-}
-
-/// Between half and one and a half times as long.
-fn about(wait: Duration) -> Duration {
-    let random = RandomState::new().build_hasher().finish();
-    let thousandths = u32::try_from(random % 1000).unwrap_or_default();
-    wait / 2 + wait * thousandths / 1000
 }

@@ -1,5 +1,6 @@
 //! A connection to a controller: HTTP/2 over mutual TLS, with one request that never ends.
 
+use std::error::Error;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -15,6 +16,7 @@ use portreeve_identity::Role;
 use portreeve_table::PATH;
 use rustls::ClientConfig;
 use tokio::net::TcpStream;
+use tokio::task::JoinSet;
 use tokio_rustls::TlsConnector;
 
 /// How long a controller may take to answer.
@@ -25,7 +27,9 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub(super) enum ConnectError {
     #[error("it cannot be connected to: {0}")]
     Connect(#[from] io::Error),
-    #[error("it does not speak HTTP/2: {0}")]
+    #[error("it is not known as a controller: {0}; see that ca.crt is of the same authority")]
+    Tls(io::Error),
+    #[error("it takes no session: {}; see whether it knows --identity as a proxy", causes(.0))]
     Http(#[from] hyper::Error),
     #[error("it refuses the session with status {0}")]
     Refused(StatusCode),
@@ -33,10 +37,18 @@ pub(super) enum ConnectError {
     Timeout,
 }
 
+/// An error with what is behind it, where a TLS alert tells more than that something broke.
+fn causes(error: &hyper::Error) -> String {
+    let causes = std::iter::successors(error.source(), |&cause| cause.source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+}
+
 /// Both ways of a session.
-pub(super) struct Stream {
+pub(super) struct Stream<B> {
     pub(super) outgoing: Sender<Bytes>,
-    pub(super) incoming: Incoming,
+    pub(super) incoming: B,
+    /// The connection ends with the session: one that is stuck would never end by itself.
+    pub(super) _connection: JoinSet<()>,
 }
 
 /// The addresses that a host and port stand for.
@@ -49,24 +61,28 @@ pub(super) async fn resolve(address: &str) -> io::Result<Vec<SocketAddr>> {
 pub(super) async fn connect(
     address: SocketAddr,
     tls: Arc<ClientConfig>,
-) -> Result<Stream, ConnectError> {
+) -> Result<Stream<Incoming>, ConnectError> {
     let connected = tokio::time::timeout(PATIENCE, open(address, tls)).await;
     connected.unwrap_or(Err(ConnectError::Timeout))
 }
 
-async fn open(address: SocketAddr, tls: Arc<ClientConfig>) -> Result<Stream, ConnectError> {
+async fn open(
+    address: SocketAddr,
+    tls: Arc<ClientConfig>,
+) -> Result<Stream<Incoming>, ConnectError> {
     let stream = TcpStream::connect(address).await?;
     stream.set_nodelay(true)?;
     let name = Role::Controller.server_name();
-    let stream = TlsConnector::from(tls).connect(name, stream).await?;
+    let stream = TlsConnector::from(tls).connect(name, stream).await;
+    let stream = TokioIo::new(stream.map_err(ConnectError::Tls)?);
     let (mut sender, connection) = http2::Builder::new(TokioExecutor::new())
         .timer(TokioTimer::new())
         .keep_alive_interval(PATIENCE)
         .keep_alive_timeout(PATIENCE)
-        .handshake(TokioIo::new(stream))
+        .handshake(stream)
         .await?;
-    // It ends when both ways of the session are dropped.
-    tokio::spawn(connection);
+    let mut running = JoinSet::new();
+    running.spawn(async { drop(connection.await) });
     let (outgoing, body) = Channel::<Bytes>::new(1);
     let mut request = Request::new(body);
     *request.method_mut() = Method::POST;
@@ -76,6 +92,7 @@ async fn open(address: SocketAddr, tls: Arc<ClientConfig>) -> Result<Stream, Con
         StatusCode::OK => Ok(Stream {
             outgoing,
             incoming: response.into_body(),
+            _connection: running,
         }),
         status => Err(ConnectError::Refused(status)),
     }

@@ -1,136 +1,150 @@
 //! One session with a controller.
 
+use std::convert::Infallible;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
+use http_body::Body;
 use http_body_util::BodyExt;
 use portreeve_table::{
-    Delta, Hello, LineBuffer, LineTooLong, Lines, SCHEMA, Seq, ToController, ToProxy, Told, Verdict,
+    Hello, LineBuffer, LineTooLong, Lines, SCHEMA, Seq, ToController, ToProxy, Verdict,
 };
-use rustls::ClientConfig;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 
-use super::connect::{ConnectError, Stream, connect};
-use crate::source::{Cache, Sink};
+use super::Following;
+use super::connect::Stream;
+use super::telling::{Disorder, Telling};
 use crate::wiring::say;
 
 /// How long a controller may be silent: it gives a sign of life every five seconds.
 const SILENCE: Duration = Duration::from_secs(15);
+/// How long it may give signs of life and tell nothing, as long as something is to be told: at the
+/// beginning, and in the middle of a delta. Another controller may know more.
+const STUCK: Duration = Duration::from_secs(60);
 
 /// Why a session ended.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Ended {
-    #[error(transparent)]
-    Connect(#[from] ConnectError),
     #[error("it is gone")]
     Gone,
     #[error("it has been silent for too long")]
     Silent,
+    #[error("it is there, but has told nothing for too long")]
+    Stuck,
     #[error("what it says cannot be read: {0}")]
     Unreadable(#[from] serde_json::Error),
     #[error(transparent)]
     TooLong(#[from] LineTooLong),
+    #[error("what it says makes no sense: {0}")]
+    Disorder(#[from] Disorder),
 }
 
-/// What a session changes, and what has come of the delta that is being told.
-pub(super) struct Session<'s> {
-    sink: &'s Sink,
-    cache: &'s Cache,
-    node: &'s str,
-    delta: Delta,
-    unread: Vec<Told>,
-    was_useful: bool,
+/// A session, with what has come of the delta that is being told.
+pub(super) struct Session<'f, B> {
+    following: &'f mut Following,
+    /// Who is followed, for people.
+    address: SocketAddr,
+    stream: Stream<B>,
+    telling: Telling,
+    /// When we were first up to date.
+    since: Option<Instant>,
+    /// When something was last told.
+    told: Instant,
 }
 
-impl<'s> Session<'s> {
-    pub(super) fn new(sink: &'s Sink, cache: &'s Cache, node: &'s str) -> Self {
+impl<'f, B: Body<Data = Bytes> + Unpin> Session<'f, B> {
+    pub(super) fn new(
+        following: &'f mut Following,
+        address: SocketAddr,
+        stream: Stream<B>,
+    ) -> Self {
         Self {
-            sink,
-            cache,
-            node,
-            delta: Delta::default(),
-            unread: Vec::new(),
-            was_useful: false,
+            following,
+            address,
+            stream,
+            telling: Telling::default(),
+            since: None,
+            told: Instant::now(),
         }
     }
 
-    /// Follows one controller until that ends; says why it did, and whether anything came of it.
-    pub(super) async fn run(
-        mut self,
-        address: SocketAddr,
-        tls: Arc<ClientConfig>,
-    ) -> (Ended, bool) {
-        let ended = match self.follow(address, tls).await {
+    /// Follows one controller until that ends; says why it did, and how long we were up to date.
+    pub(super) async fn run(mut self) -> (Ended, Option<Duration>) {
+        let ended = match self.follow().await {
             Ok(never) => match never {},
             Err(ended) => ended,
         };
-        (ended, self.was_useful)
+        (ended, self.since.map(|since| since.elapsed()))
     }
 
-    async fn follow(
-        &mut self,
-        address: SocketAddr,
-        tls: Arc<ClientConfig>,
-    ) -> Result<std::convert::Infallible, Ended> {
-        let mut stream = connect(address, tls).await?;
+    async fn follow(&mut self) -> Result<Infallible, Ended> {
         let hello = ToController {
             hello: Some(self.hello()),
             ..ToController::default()
         };
-        stream.say(&hello).await?;
+        self.say(&hello).await?;
         let mut read = LineBuffer::default();
         loop {
             while let Some(line) = read.next_line() {
-                if let Some(answer) = self.hear(address, line)? {
-                    stream.say(&answer).await?;
+                if let Some(answer) = self.hear(line)? {
+                    self.say(&answer).await?;
                 }
             }
-            let frame = timeout(SILENCE, stream.incoming.frame()).await;
-            let frame = frame.map_err(|_| Ended::Silent)?.ok_or(Ended::Gone)?;
-            let frame = frame.map_err(|_| Ended::Gone)?;
-            if let Some(data) = frame.data_ref() {
-                read.push(data, Lines::LIMIT)?;
-            }
+            read.push(&self.listen().await?, Lines::LIMIT)?;
         }
+    }
+
+    /// The next bytes, as long as the controller is not silent for too long.
+    async fn listen(&mut self) -> Result<Bytes, Ended> {
+        let silent = Instant::now() + SILENCE;
+        let is_awaited = self.since.is_none() || self.telling.is_under_way();
+        let stuck = is_awaited.then_some(self.told + STUCK);
+        let (end, why) = match stuck.filter(|stuck| *stuck < silent) {
+            Some(stuck) => (stuck, Ended::Stuck),
+            None => (silent, Ended::Silent),
+        };
+        let frame = timeout_at(end, self.stream.incoming.frame()).await;
+        let frame = frame.map_err(|_| why)?.ok_or(Ended::Gone)?;
+        let frame = frame.map_err(|_| Ended::Gone)?;
+        Ok(frame.into_data().unwrap_or_default())
     }
 
     fn hello(&self) -> Hello {
         Hello {
-            node: self.node.into(),
+            node: self.following.node.as_str().into(),
             schema: SCHEMA,
-            have: self.sink.have(),
+            have: self.following.sink.have(),
         }
     }
 
     /// Takes in a line; returns what to answer.
-    fn hear(&mut self, address: SocketAddr, line: &[u8]) -> Result<Option<ToController>, Ended> {
+    fn hear(&mut self, line: &[u8]) -> Result<Option<ToController>, Ended> {
         let message: ToProxy<'_> = serde_json::from_slice(line)?;
-        if let Some(part) = message.delta {
-            self.unread.append(&mut part.read(&mut self.delta));
+        if message.delta.is_some() || message.synced.is_some() {
+            self.told = Instant::now();
         }
-        Ok(message.synced.map(|synced| {
-            if !self.was_useful {
-                say(format_args!(
-                    "portreeve-proxy: controller {address}: up to date"
-                ));
-            }
-            self.was_useful = true;
-            self.apply(synced)
-        }))
+        if let Some(part) = message.delta {
+            self.telling.add(&part, line.len())?;
+        }
+        let Some(seq) = message.synced else {
+            return Ok(None);
+        };
+        let whole = self.telling.whole(seq)?;
+        Ok(Some(self.take(seq, whole)))
     }
 
-    /// Applies a whole delta, and says what of it could not be.
-    fn apply(&mut self, Seq { seq }: Seq) -> ToController {
-        let delta = std::mem::take(&mut self.delta);
-        let mut rejected = std::mem::take(&mut self.unread);
-        let refused = self.sink.apply(delta).into_iter().map(|refused| Told {
-            key: refused.key.to_string().into(),
-            error: refused.error.to_string(),
-        });
-        rejected.extend(refused);
-        self.sink.is_told(&rejected);
-        self.cache.changed();
+    /// Puts a whole delta in place, and says what of it could not be.
+    fn take(&mut self, Seq { seq }: Seq, told: Telling) -> ToController {
+        let is_first = self.since.is_none();
+        let rejected = self.following.take(is_first, told);
+        if is_first {
+            self.since = Some(Instant::now());
+            say(format_args!(
+                "portreeve-proxy: controller {}: up to date",
+                self.address
+            ));
+        }
         let nack = (!rejected.is_empty()).then_some(Verdict { seq, rejected });
         ToController {
             ack: nack.is_none().then_some(Seq { seq }),
@@ -138,12 +152,10 @@ impl<'s> Session<'s> {
             ..ToController::default()
         }
     }
-}
 
-impl Stream {
     async fn say(&mut self, message: &ToController) -> Result<(), Ended> {
         let line = serde_json::to_string(message)? + "\n";
-        let sent = timeout(SILENCE, self.outgoing.send_data(line.into())).await;
+        let sent = timeout(SILENCE, self.stream.outgoing.send_data(line.into())).await;
         sent.map_err(|_| Ended::Silent)?.map_err(|_| Ended::Gone)
     }
 }
