@@ -1,6 +1,7 @@
 # Every target does its own set-up, says what it does, and says plainly what is missing.
 #
 #   make run [EXAMPLE=quickstart]   build, start the example's backends and the proxy, print what to try
+#   make cluster                    a Kubernetes cluster without containers, until Ctrl-C
 #   make test                       everything that must hold before a change goes in
 #   make bench                      CPU per request against nginx, on this machine
 #   make scale                      time and memory for 10,000 Ingresses, on this machine
@@ -10,11 +11,14 @@ EXAMPLE ?= quickstart
 PROFILE ?= dev
 ROUNDS ?= 6
 
-.PHONY: run test bench scale setup
+.PHONY: run cluster test bench scale setup
 
 run:
 	@loadtest/steps/setup.sh build
 	@PROFILE=$(PROFILE) loadtest/steps/run.sh $(EXAMPLE)
+
+cluster:
+	@loadtest/steps/cluster.sh up --forward 8080=load-balancer:80 --forward 8443=load-balancer:443
 
 test:
 	@loadtest/steps/setup.sh build test cluster

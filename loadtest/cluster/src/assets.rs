@@ -32,10 +32,17 @@ impl Assets {
         found.ok_or_else(|| ClusterError::Missing(name.into()))
     }
 
-    /// A search path on which kubectl is the one of this cluster's version.
+    /// A search path on which kubectl is the one of this cluster's version, and this program is.
     pub fn search_path(&self) -> OsString {
         let old = env::var_os("PATH").unwrap_or_default();
-        let folders = self.folders.iter().cloned().chain(env::split_paths(&old));
+        let folders = self.programs().into_iter().chain(env::split_paths(&old));
         env::join_paths(folders).unwrap_or(old)
+    }
+
+    /// The folders of the programs that one uses with a cluster.
+    pub fn programs(&self) -> Vec<PathBuf> {
+        let own = env::current_exe().ok();
+        let own = own.and_then(|program| program.parent().map(PathBuf::from));
+        self.folders.iter().cloned().chain(own).collect()
     }
 }

@@ -3,15 +3,14 @@
 use std::path::PathBuf;
 
 use kube::Client;
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
-use tokio::net::{UnixListener, UnixStream};
+use tokio::net::UnixListener;
 use tokio::task::JoinSet;
 
-use crate::control_plane::{self, API_SERVER};
 use crate::daemons::Daemons;
+use crate::obeying::Obeying;
 use crate::pki::Pki;
-use crate::process::{Registry, Signal, signal_group};
-use crate::{Action, Assets, ClusterError, Folder, Images, etcd, kubelet, namespace};
+use crate::process::Registry;
+use crate::{Assets, ClusterError, Folder, Images, control_plane, kubelet, namespace};
 
 /// What a cluster is made of.
 #[derive(Clone, Debug)]
@@ -111,66 +110,5 @@ impl Starting {
         };
         self.tasks.spawn(obeying.accept(listener));
         Ok(client)
-    }
-}
-
-/// The other end of [`crate::Control`].
-#[derive(Clone)]
-struct Obeying {
-    client: Client,
-    daemons: Daemons,
-    registry: Registry,
-}
-
-impl Obeying {
-    async fn accept(self, listener: UnixListener) {
-        while let Ok((stream, _)) = listener.accept().await {
-            tokio::spawn(self.clone().answer(stream));
-        }
-    }
-
-    async fn answer(self, stream: UnixStream) {
-        let mut stream = BufReader::new(stream);
-        let mut line = String::new();
-        if stream.read_line(&mut line).await.is_err() {
-            return;
-        }
-        let answer = match Action::read(line.trim_end()) {
-            Some(action) => self.act(action).await,
-            None => Err(ClusterError::State(format!("{line:?} is not known"))),
-        };
-        let answer = answer.map_or_else(|error| error.to_string(), |()| "ok".into());
-        let line = answer.replace('\n', " ") + "\n";
-        // Whoever asked may be gone.
-        let _ = stream.write_all(line.as_bytes()).await;
-    }
-
-    async fn act(&self, action: Action) -> Result<(), ClusterError> {
-        match action {
-            Action::Stop(name) if self.daemons.has(&name) => self.daemons.stop(&name).await,
-            Action::Stop(name) => self.signal(&name, Signal::Kill).await,
-            Action::Pause(name) => self.signal(&name, Signal::Stop).await,
-            Action::Resume(name) => self.signal(&name, Signal::Continue).await,
-            Action::Start(name) => self.start(&name).await,
-            Action::Compact => etcd::compact().await,
-        }
-    }
-
-    async fn start(&self, name: &str) -> Result<(), ClusterError> {
-        self.daemons.start_again(name)?;
-        if name == API_SERVER {
-            control_plane::ready(&self.client, &self.daemons).await?;
-        }
-        Ok(())
-    }
-
-    async fn signal(&self, name: &str, signal: Signal) -> Result<(), ClusterError> {
-        let unknown = || ClusterError::Unknown {
-            name: name.into(),
-            known: self.registry.names().join(", "),
-        };
-        let pid = self.registry.pid(name);
-        signal_group(pid.ok_or_else(unknown)?, signal).await;
-        Ok(())
     }
 }

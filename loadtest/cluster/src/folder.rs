@@ -2,11 +2,13 @@
 
 use std::fs::{self, DirBuilder};
 use std::io::{self, ErrorKind};
+use std::net::SocketAddr;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::{env, process};
 
-use crate::ClusterError;
+use crate::namespace::HOST;
+use crate::{ClusterError, pki};
 
 /// The variable that tells a command of `run` and `exec` where the cluster is.
 pub(crate) const VARIABLE: &str = "PORTREEVE_CLUSTER";
@@ -25,9 +27,19 @@ impl Folder {
     /// The folder that `PORTREEVE_CLUSTER` names, which is set within `run` and `exec`; else the
     /// one place where `up` keeps its cluster.
     pub fn from_env() -> Self {
-        let named = env::var_os(VARIABLE).map(PathBuf::from);
-        let usual = || env::temp_dir().join(format!("portreeve-cluster-of-{}", user()));
-        Self::new(named.unwrap_or_else(usual))
+        let named = |name| {
+            env::var_os(name)
+                .filter(|it| !it.is_empty())
+                .map(PathBuf::from)
+        };
+        let home = || named("HOME").map(|home| home.join(".cache"));
+        let usual = || {
+            let cache = named("XDG_CACHE_HOME")
+                .or_else(home)
+                .unwrap_or_else(env::temp_dir);
+            cache.join("portreeve/cluster")
+        };
+        Self::new(named(VARIABLE).unwrap_or_else(usual))
     }
 
     /// A new folder for a cluster that nobody else knows of.
@@ -55,6 +67,24 @@ impl Folder {
     /// How to reach the API server from within the cluster's namespace.
     pub fn kubeconfig(&self) -> PathBuf {
         self.0.join("kubeconfig")
+    }
+
+    /// How to reach the API server through the forward of `up`.
+    pub fn outside_kubeconfig(&self) -> PathBuf {
+        self.0.join("outside.kubeconfig")
+    }
+
+    /// Writes the kubeconfig for the API server behind a forward: the inner one with its address.
+    pub fn write_outside_kubeconfig(
+        &self,
+        forward: Option<SocketAddr>,
+    ) -> Result<(), ClusterError> {
+        let (inner, outer) = (self.kubeconfig(), self.outside_kubeconfig());
+        let text = fs::read_to_string(&inner).map_err(ClusterError::file(inner))?;
+        let forward = forward
+            .map(|address| address.to_string())
+            .unwrap_or_default();
+        pki::private(&outer, &text.replace(&format!("{HOST}:6443"), &forward))
     }
 
     /// The processes that run, a name and a process id in each line.

@@ -2,7 +2,10 @@
 
 #![forbid(unsafe_code)]
 
-mod commands;
+mod made;
+mod run;
+mod stop;
+mod up;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -23,10 +26,14 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Job {
+    /// Start a cluster and forward ports to it, until Ctrl-C.
+    Up(up::Up),
+    /// Forward ports to a running cluster, until Ctrl-C.
+    Forward(up::Forwards),
     /// Start a cluster, run a command in its namespace, stop the cluster: run -- CMD...
-    Run(commands::Run),
+    Run(run::Run),
     /// Run a command in the namespace of a running cluster: exec -- CMD...
-    Exec(commands::Exec),
+    Exec(run::Exec),
     /// End a component as a crash would, and wait until it is gone.
     Stop(Named),
     /// Start a component again, with the same data, and wait until it is ready.
@@ -70,8 +77,10 @@ struct Named {
 async fn main() -> ExitCode {
     let cli = Cli::parse();
     let done = match cli.job {
-        Job::Run(run) => commands::run(run, cli.inside).await,
-        Job::Exec(exec) => commands::exec(exec),
+        Job::Up(up) => up::up(up, cli.inside).await,
+        Job::Forward(forwards) => up::forward(forwards).await,
+        Job::Run(run) => run::run(run, cli.inside).await,
+        Job::Exec(exec) => run::exec(exec),
         Job::Stop(it) => act(&it.cluster, Action::Stop(it.name)).await,
         Job::Start(it) => act(&it.cluster, Action::Start(it.name)).await,
         Job::Pause(it) => act(&it.cluster, Action::Pause(it.name)).await,

@@ -15,7 +15,7 @@ use crate::folder::user;
 use crate::{ClusterError, Folder};
 
 /// The API server's address within the namespace.
-pub(crate) const HOST: &str = "10.244.0.1";
+pub const HOST: &str = "10.244.0.1";
 
 /// The other end of every Pod's link.
 pub(crate) const GATEWAY: &str = "10.244.128.1";

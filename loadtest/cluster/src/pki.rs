@@ -114,7 +114,7 @@ fn server() -> Result<CertificateParams, rcgen::Error> {
 }
 
 /// A file that nobody else may read.
-fn private(path: &Path, text: &str) -> Result<(), ClusterError> {
+pub(crate) fn private(path: &Path, text: &str) -> Result<(), ClusterError> {
     let file = OpenOptions::new()
         .write(true)
         .create(true)

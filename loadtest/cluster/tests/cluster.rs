@@ -131,7 +131,8 @@ async fn the_api_server_comes_back_with_its_data_and_without_its_history() {
     control.act(&Action::Resume(server())).await.unwrap();
 
     let old = test.api::<Pod>().list(&Default::default()).await.unwrap();
-    test.create::<ConfigMap>(json!({"metadata": {"name": "later"}})).await;
+    test.create::<ConfigMap>(json!({"metadata": {"name": "later"}}))
+        .await;
     control.act(&Action::Stop(server())).await.unwrap();
     control.act(&Action::Compact).await.unwrap();
     assert!(

@@ -174,7 +174,7 @@ mod tests {
             }
         });
         let mounts: Vec<_> = mounts.collect();
-        let root = folder.path().join("root");
+        let root = folder.path().join("new");
         let text = build(&root, &mounts, &machine).unwrap();
         let short = text.replace(&*folder.path().to_string_lossy(), "");
         (
@@ -193,14 +193,14 @@ mod tests {
         assert_eq!(
             lines,
             [
-                "/machine /root/.machine rbind",
-                "/machine/etc /root/etc rbind",
-                "/machine/run /root/run rbind",
-                "/machine/usr /root/usr rbind",
-                "/machine/var /root/var rbind",
+                "/machine /new/.machine rbind",
+                "/machine/etc /new/etc rbind",
+                "/machine/run /new/run rbind",
+                "/machine/usr /new/usr rbind",
+                "/machine/var /new/var rbind",
             ]
         );
-        let lib = fs::read_link(folder.path().join("root/lib")).unwrap();
+        let lib = fs::read_link(folder.path().join("new/lib")).unwrap();
         assert_eq!(lib, Path::new("usr/lib"));
         fs::remove_dir_all(folder.path()).unwrap();
     }
@@ -208,11 +208,11 @@ mod tests {
     #[test]
     fn a_place_that_the_machine_has_is_only_mounted_on() {
         let (folder, lines) = built(&["/etc/tls/old"]);
-        assert_eq!(lines.last().unwrap(), "/volume0 /root/etc/tls/old bind,ro");
+        assert_eq!(lines.last().unwrap(), "/volume0 /new/etc/tls/old bind,ro");
         assert!(
             lines
                 .iter()
-                .any(|line| line == "/machine/etc /root/etc rbind")
+                .any(|line| line == "/machine/etc /new/etc rbind")
         );
         fs::remove_dir_all(folder.path()).unwrap();
     }
@@ -220,12 +220,12 @@ mod tests {
     #[test]
     fn the_way_to_a_new_place_is_made_anew_and_shows_the_rest() {
         let (folder, lines) = built(&["/var/run/secrets/x", "/etc/tls/new", "/top"]);
-        let root = folder.path().join("root");
+        let root = folder.path().join("new");
         for line in [
-            "/volume0 /root/run/secrets/x bind,ro",
-            "/volume1 /root/etc/tls/new bind,ro",
-            "/volume2 /root/top bind,ro",
-            "/machine/var /root/var rbind",
+            "/volume0 /new/run/secrets/x bind,ro",
+            "/volume1 /new/etc/tls/new bind,ro",
+            "/volume2 /new/top bind,ro",
+            "/machine/var /new/var rbind",
         ] {
             assert!(
                 lines.iter().any(|found| found == line),
@@ -257,8 +257,8 @@ mod tests {
         assert_eq!(
             last,
             [
-                "/volume0 /root/data bind,ro",
-                "/volume1 /root/data/deep/er bind,ro"
+                "/volume0 /new/data bind,ro",
+                "/volume1 /new/data/deep/er bind,ro"
             ]
         );
         assert!(folder.path().join("volume0/deep/er").is_dir());

@@ -1,56 +1,16 @@
-//! What runs in a cluster's namespaces for the command line.
+//! `run` and `exec`: a command in the namespaces of a new cluster, or of one that runs.
 
-use std::env;
 use std::ffi::OsString;
 use std::fs;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::path::Path;
 use std::process::{ExitCode, ExitStatus};
 
-use portreeve_cluster::{
-    Assets, Cluster, ClusterError, Folder, Image, Images, Options, entering, within,
-};
+use portreeve_cluster::{Assets, Cluster, ClusterError, Folder, entering};
 use tokio::process::{Child, Command};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::Dir;
-
-/// What a new cluster is made of.
-#[derive(clap::Args)]
-pub(crate) struct Made {
-    #[command(flatten)]
-    pub(crate) cluster: Dir,
-
-    /// One more flag for the API server; may be given several times.
-    #[arg(long, value_name = "FLAG", allow_hyphen_values = true)]
-    api_server_flag: Vec<String>,
-
-    /// What runs for images whose name has IMAGE in it, besides those of this repository: their
-    /// programs beside this one. {ARGS} stands for a container's args, {COMMAND} for command and
-    /// args, {POD_IP}, {POD_NAME}, {POD_NAMESPACE} and {PORT} for what they say.
-    #[arg(long, value_name = "IMAGE=PROGRAM ARG...")]
-    image: Vec<Image>,
-}
-
-impl Made {
-    fn options(&self, folder: &Folder) -> Options {
-        Options {
-            folder: folder.clone(),
-            assets: Assets::from_env(),
-            api_server: self.api_server_flag.clone(),
-            images: self.images(),
-        }
-    }
-}
-
-impl Made {
-    fn images(&self) -> Images {
-        let program = env::current_exe().ok();
-        let beside = program.as_deref().and_then(Path::parent);
-        let images = beside.map(Images::built_in).unwrap_or_default();
-        images.with(self.image.clone())
-    }
-}
+use crate::made::{Made, again};
 
 /// The arguments of `run`.
 #[derive(clap::Args)]
@@ -77,7 +37,10 @@ pub(crate) struct Exec {
 /// Starts a cluster, runs a command in it, and stops it; the exit code is the command's.
 pub(crate) async fn run(run: Run, inside: bool) -> Result<ExitCode, ClusterError> {
     if !inside {
-        return Err(again_within());
+        // It returns only if it fails.
+        let source = again()?.as_std_mut().exec();
+        let program = "unshare".into();
+        return Err(ClusterError::Program { program, source });
     }
     let own = run.made.cluster.dir.is_none();
     let folder = run.made.cluster.dir.as_ref().map(Folder::new);
@@ -100,25 +63,6 @@ fn keep(folder: &Folder) {
         "portreeve-cluster: the logs are in {}/log",
         folder.path().display()
     );
-}
-
-/// Becomes this program again, in new namespaces.
-fn again_within() -> ClusterError {
-    let mut command = within();
-    let failed = |source| ClusterError::Program {
-        program: "unshare".into(),
-        source,
-    };
-    let program = match env::current_exe() {
-        Ok(program) => program,
-        Err(source) => return failed(source),
-    };
-    command
-        .arg(program)
-        .arg("--inside")
-        .args(env::args_os().skip(1));
-    // It returns only if it fails.
-    failed(command.as_std_mut().exec())
 }
 
 /// Runs a command until it ends. A signal to this process is one to the command.
