@@ -196,6 +196,30 @@ async fn an_ingress_that_cannot_be_read_harms_no_other() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_watch_goes_on_behind_what_cannot_be_read() {
+    let (mut world, [mut ingresses, ..], _watches) = World::known(&[], &[], &[]).await;
+    let mut broken = ingress("broken", 130);
+    broken["spec"] = json!(false);
+    ingresses.says("ADDED", &broken).await;
+    drop(ingresses);
+    let asked = in_time(world.api.asked("ingresses")).await;
+    assert!(asked.resumes("130"), "{:?}", asked.query);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_error_is_over_when_something_is_heard_again() {
+    let (mut world, [ingresses, ..], _watches) = World::known(&[], &[], &[]).await;
+    drop(ingresses);
+    in_time(world.api.asked("ingresses")).await.fails(500);
+    let asked = in_time(world.api.asked("ingresses")).await;
+    assert!(world.health("Ingress").last_error.is_some());
+    let _ingresses = asked.streams();
+    world.unchanged().await;
+    assert_eq!(world.health("Ingress").last_error, None);
+    assert_eq!(world.health("Ingress").errors, 1);
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_is_no_event_at_all_is_asked_for_again() {
     let known = [ingress("a", 1)];
     let (mut world, [mut ingresses, ..], _watches) = World::known(&known, &[], &[]).await;
