@@ -2,7 +2,11 @@
 
 #![forbid(unsafe_code)]
 
+mod bucket;
 mod build;
+mod counts;
+pub mod events;
+mod guard;
 mod holdoff;
 mod lanes;
 pub mod lease;
@@ -10,7 +14,12 @@ mod options;
 pub mod pki;
 mod published;
 mod say;
+#[cfg(test)]
+mod scripted;
 pub mod serve;
+pub mod status;
 
+pub use counts::{Count, Counts};
+pub use guard::Guard;
 pub use options::Options;
 pub use published::{Latest, Published};
