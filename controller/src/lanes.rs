@@ -13,49 +13,65 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
 use crate::build::{self, RoutesNeeded};
+use crate::events::{Board, Notice};
 use crate::holdoff::Holdoff;
 use crate::published::Published;
 use crate::say::say;
+use crate::status::Seen;
 
 /// How long routes are quiet before they are translated, and how long they are waited for at most.
 const ROUTES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_millis(500));
 /// The same for endpoints.
 const ENDPOINTS: (Duration, Duration) = (Duration::from_millis(25), Duration::from_millis(100));
+/// The same for what statuses depend on.
+const STATUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(1));
 /// How soon what was said about endpoints is looked over when they change.
 const TIDY: Duration = Duration::from_secs(10);
 /// How often everything is translated although nothing changed: certificates expire by themselves.
 const ANYWAY: Duration = Duration::from_secs(3600);
+
+/// Who is told.
+pub(crate) struct Tell {
+    /// Proxies.
+    pub(crate) publish: watch::Sender<Option<Arc<Published>>>,
+    /// Whoever writes Events.
+    pub(crate) board: Board,
+    /// Whoever writes statuses.
+    pub(crate) seen: watch::Sender<Option<Arc<Seen>>>,
+    /// The Service whose addresses are published in statuses, if one is.
+    pub(crate) service: Option<ObjectKey>,
+}
 
 /// What waits to be built.
 struct Lanes {
     options: Arc<Options>,
     routes: Holdoff,
     endpoints: Holdoff,
+    statuses: Holdoff,
     services: BTreeSet<ObjectKey>,
     anyway: Instant,
-    publish: watch::Sender<Option<Arc<Published>>>,
+    tell: Tell,
 }
 
 /// Builds and publishes for as long as the process lives.
-pub(crate) async fn run(
-    mut store: Store,
-    options: Options,
-    publish: watch::Sender<Option<Arc<Published>>>,
-) {
+pub(crate) async fn run(mut store: Store, options: Options, tell: Tell) {
     let mut lanes = Lanes {
         options: Arc::new(options),
         routes: Holdoff::new(ROUTES.0, ROUTES.1),
         endpoints: Holdoff::new(ENDPOINTS.0, ENDPOINTS.1),
+        statuses: Holdoff::new(STATUSES.0, STATUSES.1),
         services: BTreeSet::new(),
         anyway: Instant::now() + ANYWAY,
-        publish,
+        tell,
     };
     loop {
         let (routes, endpoints) = (lanes.routes.due(), lanes.endpoints.due());
+        let statuses = lanes.statuses.due();
         tokio::select! {
             biased;
             () = at(routes) => lanes.translate(store.snapshot()).await,
             () = at(endpoints) => lanes.update(store.snapshot()),
+            () = at(statuses) => lanes.see(&store),
             () = sleep_until(lanes.anyway) => lanes.translate(store.snapshot()).await,
             changed = store.changed() => lanes.note(changed),
         }
@@ -74,10 +90,14 @@ impl Lanes {
         let now = Instant::now();
         if changed.routes {
             // The first translation waits for nothing: everything is known already.
-            match self.publish.borrow().is_some() {
+            match self.tell.publish.borrow().is_some() {
                 true => self.routes.changed(now),
                 false => self.routes.changed(now - ROUTES.0),
             }
+        }
+        // Whose an Ingress is may change without its status.
+        if changed.routes || changed.status {
+            self.statuses.changed(now);
         }
         if !changed.endpoints.is_empty() {
             self.services.extend(changed.endpoints);
@@ -94,13 +114,19 @@ impl Lanes {
         };
         self.endpoints.clear();
         self.services.clear();
-        let (last, options) = (self.publish.borrow().clone(), Arc::clone(&self.options));
+        let last = self.tell.publish.borrow().clone();
+        let options = Arc::clone(&self.options);
         let built = tokio::task::spawn_blocking(move || {
-            build::routes(last.as_deref(), &snapshot, &options, SystemTime::now())
+            let built = build::routes(last.as_deref(), &snapshot, &options, SystemTime::now());
+            // An object that was made anew is another to whoever looks for its Events.
+            let notices = notices(built.as_ref().or(last.as_deref()), &snapshot);
+            (built, notices)
         });
         match built.await {
-            Ok(Some(published)) => self.publish(published),
-            Ok(None) => {}
+            Ok((published, notices)) => {
+                self.tell.board.post("translation", notices);
+                published.into_iter().for_each(|new| self.publish(new));
+            }
             Err(error) => say(format_args!(
                 "portreeve-controller: a translation failed, and what was published stays: {error}"
             )),
@@ -111,21 +137,48 @@ impl Lanes {
     fn update(&mut self, snapshot: Option<Arc<Snapshot>>) {
         self.endpoints.clear();
         let services = std::mem::take(&mut self.services);
-        let (Some(snapshot), Some(last)) = (snapshot, self.publish.borrow().clone()) else {
+        let (Some(snapshot), Some(last)) = (snapshot, self.tell.publish.borrow().clone()) else {
             return;
         };
-        match build::endpoints(&last, &snapshot, &services, &self.options, SystemTime::now()) {
+        match build::endpoints(
+            &last,
+            &snapshot,
+            &services,
+            &self.options,
+            SystemTime::now(),
+        ) {
             Ok(published) => {
                 if build::is_said_of_slices(&last) {
                     self.anyway = self.anyway.min(Instant::now() + TIDY);
                 }
-                published.into_iter().for_each(|published| self.publish(published));
+                published
+                    .into_iter()
+                    .for_each(|published| self.publish(published));
             }
             Err(RoutesNeeded) => self.routes.changed(Instant::now()),
         }
     }
 
-    fn publish(&self, published: Published) {
-        self.publish.send_replace(Some(Arc::new(published)));
+    /// Tells what statuses depend on.
+    fn see(&mut self, store: &Store) {
+        self.statuses.clear();
+        let Some(snapshot) = store.snapshot().filter(|_| !self.tell.seen.is_closed()) else {
+            return;
+        };
+        let service = self.tell.service.as_ref();
+        let seen = Seen::of(store, &snapshot, &self.options, service);
+        self.tell.seen.send_replace(Some(Arc::new(seen)));
     }
+
+    fn publish(&self, published: Published) {
+        self.tell.publish.send_replace(Some(Arc::new(published)));
+    }
+}
+
+fn notices(published: Option<&Published>, snapshot: &Snapshot) -> Vec<Notice> {
+    let found = published.map_or(&[][..], |published| &published.translation.diagnostics);
+    let notices = found.iter();
+    notices
+        .filter_map(|found| Notice::of(found, snapshot))
+        .collect()
 }
