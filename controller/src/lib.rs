@@ -13,6 +13,7 @@ pub mod lease;
 mod options;
 pub mod pki;
 mod published;
+mod refusal;
 mod say;
 #[cfg(test)]
 mod scripted;
