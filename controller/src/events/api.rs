@@ -14,6 +14,7 @@ use tokio::time::timeout;
 use super::notice::Notice;
 use super::said::Saying;
 use crate::guard::Guard;
+use crate::refusal::refusal;
 
 /// Who says it.
 const CONTROLLER: &str = "portreeve.dev/ingress-controller";
@@ -28,7 +29,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 #[derive(Debug, thiserror::Error)]
 pub(super) enum EventError {
     /// The API server said no, or could not be asked.
-    #[error("{}; {}", message(.0), hint(.0))]
+    #[error("{}; {}", refusal(.0), hint(.0))]
     Api(#[from] kube::Error),
     /// The API server said nothing.
     #[error("no answer in {} s; it is tried again", .0.as_secs())]
@@ -154,13 +155,6 @@ impl Events {
 
 fn now() -> MicroTime {
     MicroTime(Timestamp::try_from(SystemTime::now()).unwrap_or_default())
-}
-
-fn message(error: &kube::Error) -> String {
-    match error {
-        kube::Error::Api(status) => status.message.clone(),
-        error => error.to_string(),
-    }
 }
 
 /// What to do about it.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use k8s_openapi::api::networking::v1::{Ingress, IngressLoadBalancerIngress};
 
 use super::address;
+use crate::refusal::refusal;
 
 /// The status as it is after a write.
 #[derive(Clone, Debug, PartialEq)]
@@ -21,7 +22,7 @@ pub(super) struct Answer {
 #[derive(Debug, thiserror::Error)]
 pub(super) enum WriteError {
     /// The API server said no, or could not be asked.
-    #[error("{}; {}", message(error), hint(error))]
+    #[error("{}; {}", refusal(error), hint(error))]
     Api {
         /// What it said.
         #[from]
@@ -79,13 +80,6 @@ pub(super) fn owner(error: &WriteError) -> Option<Box<str>> {
             .unwrap_or("another writer")
             .into(),
     )
-}
-
-fn message(error: &kube::Error) -> String {
-    match error {
-        kube::Error::Api(status) => status.message.clone(),
-        error => error.to_string(),
-    }
 }
 
 /// What to do about it.
