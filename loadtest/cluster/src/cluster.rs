@@ -99,7 +99,8 @@ impl Starting {
         let daemons = Daemons::new(folder, &self.registry);
         let more = &options.api_server;
         let client = control_plane::start(folder, assets, &pki, more, &daemons).await?;
-        let kubelet = kubelet::start(&client, folder, &self.registry, options.images.clone());
+        let (registry, images) = (&self.registry, options.images.clone());
+        let kubelet = kubelet::start(&client, folder, &pki, registry, images);
         self.tasks.spawn(kubelet.await?);
         let socket = folder.control_socket();
         let listener = UnixListener::bind(&socket).map_err(ClusterError::file(socket))?;

@@ -64,6 +64,14 @@ async fn a_deployment_serves_and_sees_its_volumes() {
         "the machine has what only the Pod should"
     );
 
+    let name = test.pods().await[0].metadata.name.clone().unwrap();
+    let log = test
+        .api::<Pod>()
+        .logs(&name, &Default::default())
+        .await
+        .unwrap();
+    assert!(log.starts_with("listening echo-"), "{log}");
+
     let change = Patch::Merge(json!({"stringData": {"key": "two"}}));
     let secrets: Api<Secret> = test.api();
     secrets

@@ -9,6 +9,7 @@ mod env;
 mod fields;
 mod images;
 mod launch;
+mod logs;
 mod node;
 mod objects;
 mod pod;
@@ -27,6 +28,7 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::PostParams;
+use kube::runtime::utils::Backoff;
 use kube::runtime::watcher::Event;
 use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Api, Client};
@@ -37,6 +39,7 @@ use tokio::task::JoinSet;
 
 pub use images::{Image, Images};
 
+use crate::pki::Pki;
 use crate::process::Registry;
 use crate::{ClusterError, Folder, namespace};
 use objects::Objects;
@@ -44,6 +47,22 @@ use pod::Life;
 
 /// How long to wait before the API server is asked again that could not be reached.
 const RETRY: Duration = Duration::from_millis(100);
+
+/// The pause after which a watch that failed is begun again, however often: whoever stops the API
+/// server for a test should not wait for the kubelet afterwards.
+struct Steady;
+
+impl Iterator for Steady {
+    type Item = Duration;
+
+    fn next(&mut self) -> Option<Duration> {
+        Some(RETRY)
+    }
+}
+
+impl Backoff for Steady {
+    fn reset(&mut self) {}
+}
 
 /// What every Pod needs of the kubelet.
 #[derive(Clone)]
@@ -59,6 +78,7 @@ pub(crate) struct Shared {
 pub(crate) async fn start(
     client: &Client,
     folder: &Folder,
+    pki: &Pki,
     registry: &Registry,
     images: Images,
 ) -> Result<impl Future<Output = ()> + use<>, ClusterError> {
@@ -70,6 +90,7 @@ pub(crate) async fn start(
     namespace::feed(&mut mount, "").await?;
     node::register(client).await?;
     let mut tasks = JoinSet::new();
+    tasks.spawn(logs::serve(folder, pki, registry).await?);
     let kubelet = Kubelet {
         shared: Shared {
             client: client.clone(),
@@ -108,7 +129,7 @@ struct Kubelet {
 impl Kubelet {
     async fn run(mut self) {
         let pods: Api<Pod> = Api::all(self.shared.client.clone());
-        let mut events = Box::pin(watcher(pods, watcher::Config::default()).default_backoff());
+        let mut events = Box::pin(watcher(pods, watcher::Config::default()).backoff(Steady));
         loop {
             let event = tokio::select! {
                 event = events.next() => event,
@@ -117,7 +138,7 @@ impl Kubelet {
             match event.transpose() {
                 Ok(None) => return,
                 Ok(Some(event)) => self.handle(event),
-                // It is tried again, after longer and longer pauses.
+                // It is tried again.
                 Err(_) => {}
             }
         }

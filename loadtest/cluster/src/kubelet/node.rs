@@ -31,7 +31,8 @@ pub(crate) async fn register(client: &Client) -> Result<(), kube::Error> {
     let status = json!({"status": {
         "capacity": room,
         "allocatable": room,
-        "addresses": [{"type": "InternalIP", "address": ADDRESS}, {"type": "Hostname", "address": NAME}],
+        "addresses": [{"type": "InternalIP", "address": ADDRESS}],
+        "daemonEndpoints": {"kubeletEndpoint": {"Port": super::logs::PORT}},
         "conditions": [{
             "type": "Ready", "status": "True", "reason": "KubeletReady",
             "lastHeartbeatTime": now, "lastTransitionTime": now,

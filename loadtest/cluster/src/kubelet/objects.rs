@@ -11,6 +11,8 @@ use kube::{Api, Client};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use super::Steady;
+
 /// The data of a Secret or a ConfigMap.
 pub(crate) type Data = BTreeMap<String, Vec<u8>>;
 
@@ -86,7 +88,7 @@ where
 {
     let (reader, writer) = store();
     let events = watcher(Api::<K>::all(client.clone()), watcher::Config::default());
-    let mut events = Box::pin(reflector(writer, events.default_backoff()));
+    let mut events = Box::pin(reflector(writer, events.backoff(Steady)));
     tasks.spawn(async move {
         while events.next().await.is_some() {
             changed.send_replace(());
