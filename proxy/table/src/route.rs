@@ -71,8 +71,11 @@ pub enum PathMatch {
 }
 
 /// Conditions beside host and path; all must hold.
+///
+/// A field that is not known is a condition that is not known: without it the route would take
+/// more than it was meant to.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub struct Conditions {
     /// One of these methods; empty takes all.
     #[serde(skip_serializing_if = "Vec::is_empty")]

@@ -16,6 +16,7 @@ mod harness;
 
 mod accesslog;
 mod balancing;
+mod controller;
 mod directory;
 mod drain;
 mod duties;

@@ -127,6 +127,10 @@ fn a_route_that_cannot_be_read_is_closed_and_its_neighbours_are_not() {
     let headers = json!({"headers": [["x-a", {"like": "b"}]]});
     let routes = [
         route(json!({"prefix": "/a"}), headers),
+        route(
+            json!({"exact": "/b"}),
+            json!({"cookies": [["a", "present"]]}),
+        ),
         route(json!({"glob": "/b*"}), json!({})),
         route(json!({"prefix": "/c"}), json!({})),
     ];
@@ -144,6 +148,7 @@ fn a_route_that_cannot_be_read_is_closed_and_its_neighbours_are_not() {
         seen,
         [
             (true, &prefix("/a")),
+            (true, &PathMatch::Exact("/b".parse().unwrap())),
             (true, &prefix("/")),
             (false, &prefix("/c"))
         ]

@@ -12,6 +12,7 @@ use h2::{Reason, RecvStream, SendStream};
 use http::{HeaderMap, Request, Response};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::{Builder, Handle};
+use tokio::task::JoinHandle;
 
 use super::proxy::{SOON, wait_until};
 
@@ -31,8 +32,8 @@ pub fn on<T>(future: impl Future<Output = T>) -> T {
 }
 
 /// Runs a future beside the test.
-pub fn beside(future: impl Future<Output = ()> + Send + 'static) {
-    RUNTIME.spawn(future);
+pub fn beside(future: impl Future<Output = ()> + Send + 'static) -> JoinHandle<()> {
+    RUNTIME.spawn(future)
 }
 
 /// A response, or how it broke off.

@@ -97,6 +97,18 @@ impl Proxy {
         proxy
     }
 
+    /// One that follows these controllers; its directory holds its identity.
+    pub fn following(controllers: &[SocketAddr]) -> Self {
+        let mut proxy = Self::new();
+        let controllers: Vec<_> = controllers.iter().map(ToString::to_string).collect();
+        proxy
+            .command
+            .env_remove("PORTREEVE_MANIFESTS")
+            .env("PORTREEVE_CONTROLLER", controllers.join(","))
+            .env("PORTREEVE_IDENTITY", proxy.dir.path());
+        proxy
+    }
+
     /// By the environment, so that a test can say otherwise with a flag.
     fn started_by(mut command: Command) -> Self {
         let dir = Dir::new();
@@ -129,10 +141,16 @@ impl Proxy {
         self
     }
 
-    /// Starts it and waits until it is ready.
-    pub fn start(self) -> Started {
+    /// Starts it and waits until it listens.
+    pub fn listening(self) -> Started {
         let mut started = self.spawn();
         wait_until("all listeners", || started.read_addresses() == 3);
+        started
+    }
+
+    /// Starts it and waits until it is ready.
+    pub fn start(self) -> Started {
+        let started = self.listening();
         wait_until("readiness", || {
             get(started.admin(), "admin", "/readyz").status == 200
         });

@@ -39,7 +39,15 @@ impl Certificate {
     }
 
     pub fn key_base64(&self) -> String {
-        base64(self.0.signing_key.serialize_pem().as_bytes())
+        base64(self.key_pem().as_bytes())
+    }
+
+    pub fn pem(&self) -> String {
+        self.0.cert.pem()
+    }
+
+    pub fn key_pem(&self) -> String {
+        self.0.signing_key.serialize_pem()
     }
 }
 
