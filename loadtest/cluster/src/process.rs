@@ -75,10 +75,14 @@ impl Registry {
 
     /// Ends everything at once, and waits until it is gone.
     pub(crate) async fn end_all(&self) {
-        let running = self.pids.borrow().clone();
-        for (_, pid) in running.iter().filter(|(name, _)| *name != OWN) {
-            signal(&format!("-{pid}"), Signal::Kill).await;
-        }
+        let groups: Vec<_> = self
+            .pids
+            .borrow()
+            .iter()
+            .filter(|(name, _)| *name != OWN)
+            .map(|(_, pid)| format!("-{pid}"))
+            .collect();
+        signal(&groups, Signal::Kill).await;
         let mut pids = self.pids.subscribe();
         // What does not end now waits for a device: it has been told, and will.
         let _ = timeout(
@@ -161,7 +165,7 @@ impl Process {
     /// Asks it to end.
     pub(crate) async fn terminate(&self) {
         if self.status().is_none() && self.pid != 0 {
-            signal(&self.pid.to_string(), Signal::Terminate).await;
+            signal(&[self.pid.to_string()], Signal::Terminate).await;
         }
     }
 
@@ -193,12 +197,12 @@ async fn wait(
 
 /// Sends a signal to a group of processes; that it is gone is no error.
 pub(crate) async fn signal_group(group: u32, which: Signal) {
-    signal(&format!("-{group}"), which).await;
+    signal(&[format!("-{group}")], which).await;
 }
 
-async fn signal(target: &str, signal: Signal) {
+async fn signal(targets: &[String], signal: Signal) {
     let mut kill = Command::new("kill");
-    kill.args([signal.argument(), "--", target]);
+    kill.args([signal.argument(), "--"]).args(targets);
     kill.stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null());

@@ -11,7 +11,7 @@ use kube::{Api, Client};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use super::Steady;
+use super::steady::Steady;
 
 /// The data of a Secret or a ConfigMap.
 pub(crate) type Data = BTreeMap<String, Vec<u8>>;

@@ -65,10 +65,11 @@ impl Life {
             changes.mark_unchanged();
             persist(|| {
                 let status = self.state.borrow().status();
+                // Strategic, which leaves the conditions of others alone.
                 let patch = json!({"metadata": {"uid": self.pod.metadata.uid}, "status": status});
                 let (pods, parameters) = (&pods, &parameters);
                 async move {
-                    pods.patch_status(self.name(), parameters, &Patch::Merge(patch))
+                    pods.patch_status(self.name(), parameters, &Patch::Strategic(patch))
                         .await
                 }
             })

@@ -1,79 +1,11 @@
 //! What a Pod reports of itself, from what is known of its containers.
 
-use std::process::ExitStatus;
-
-use k8s_openapi::api::core::v1::{
-    Container, ContainerState, ContainerStateRunning, ContainerStateTerminated,
-    ContainerStateWaiting, ContainerStatus, HostIP, Pod, PodCondition, PodIP, PodStatus,
-};
+use k8s_openapi::api::core::v1::{Container, HostIP, Pod, PodCondition, PodIP, PodStatus};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::Timestamp;
 
+use super::known::{Known, Phase, Role, waiting};
 use super::node;
-
-/// Where a container is in its life.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Phase {
-    Waiting {
-        reason: String,
-        message: String,
-    },
-    Running(Time),
-    Ended {
-        status: ExitStatus,
-        started: Time,
-        finished: Time,
-    },
-}
-
-/// What a container is for its Pod.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Role {
-    /// It must end before the others begin.
-    Step,
-    /// It is listed with the steps and runs with the others.
-    Side,
-    Main,
-}
-
-/// What is known of a container.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Known {
-    pub(crate) name: String,
-    image: String,
-    role: Role,
-    pub(crate) phase: Phase,
-    pub(crate) last: Option<Phase>,
-    pub(crate) ready: bool,
-    pub(crate) restarts: i32,
-    /// It has ended and will not be started again.
-    pub(crate) done: bool,
-}
-
-impl Known {
-    /// It ended as it should, for good.
-    fn succeeded(&self) -> bool {
-        self.done && matches!(&self.phase, Phase::Ended { status, .. } if status.success())
-    }
-
-    fn status(&self) -> ContainerStatus {
-        let running = matches!(self.phase, Phase::Running(_));
-        ContainerStatus {
-            name: self.name.clone(),
-            image: self.image.clone(),
-            ready: if self.role == Role::Step {
-                self.succeeded()
-            } else {
-                self.ready
-            },
-            started: Some(running),
-            restart_count: self.restarts,
-            state: Some(state(&self.phase)),
-            last_state: self.last.as_ref().map(state),
-            ..ContainerStatus::default()
-        }
-    }
-}
 
 /// What is known of a Pod.
 #[derive(Clone, Debug, PartialEq)]
@@ -88,16 +20,6 @@ pub(crate) struct PodState {
 impl PodState {
     /// A Pod of which nothing runs yet.
     pub(crate) fn new(pod: &Pod) -> Self {
-        let known = |container: &Container, role| Known {
-            name: container.name.clone(),
-            image: container.image.clone().unwrap_or_default(),
-            role,
-            phase: waiting("ContainerCreating", ""),
-            last: None,
-            ready: false,
-            restarts: 0,
-            done: false,
-        };
         let role = |container: &Container| match container.restart_policy.as_deref() {
             Some("Always") => Role::Side,
             _ => Role::Step,
@@ -107,9 +29,9 @@ impl PodState {
             .and_then(|spec| spec.init_containers.as_ref())
             .into_iter()
             .flatten();
-        let init = init.map(|container| known(container, role(container)));
+        let init = init.map(|container| Known::new(container, role(container)));
         let main = spec.map(|spec| &spec.containers).into_iter().flatten();
-        let main = main.map(|container| known(container, Role::Main));
+        let main = main.map(|container| Known::new(container, Role::Main));
         let now = Time(Timestamp::now());
         Self {
             addresses: Vec::new(),
@@ -215,58 +137,6 @@ impl PodState {
     }
 }
 
-/// A container that waits for something.
-pub(crate) fn waiting(reason: &str, message: &str) -> Phase {
-    Phase::Waiting {
-        reason: reason.into(),
-        message: message.into(),
-    }
-}
-
-/// As a shell says it: what a signal ended has 128 and its number.
-pub(crate) fn code(status: ExitStatus) -> i32 {
-    use std::os::unix::process::ExitStatusExt;
-    status
-        .code()
-        .or(status.signal().map(|signal| 128 + signal))
-        .unwrap_or(1)
-}
-
-fn state(phase: &Phase) -> ContainerState {
-    let mut state = ContainerState::default();
-    match phase {
-        Phase::Waiting { reason, message } => {
-            state.waiting = Some(ContainerStateWaiting {
-                reason: Some(reason.clone()),
-                message: Some(message.clone()).filter(|message| !message.is_empty()),
-            });
-        }
-        Phase::Running(since) => {
-            let started_at = Some(since.clone());
-            state.running = Some(ContainerStateRunning { started_at });
-        }
-        Phase::Ended {
-            status,
-            started,
-            finished,
-        } => {
-            let reason = if status.success() {
-                "Completed"
-            } else {
-                "Error"
-            };
-            state.terminated = Some(ContainerStateTerminated {
-                exit_code: code(*status),
-                reason: Some(reason.into()),
-                started_at: Some(started.clone()),
-                finished_at: Some(finished.clone()),
-                ..ContainerStateTerminated::default()
-            });
-        }
-    }
-    state
-}
-
 fn condition(kind: &str, is: bool, since: &Time) -> PodCondition {
     PodCondition {
         type_: kind.into(),
@@ -281,6 +151,7 @@ mod tests {
     use super::*;
     use serde_json::json;
     use std::os::unix::process::ExitStatusExt;
+    use std::process::ExitStatus;
 
     fn pod() -> PodState {
         let container = |name| json!({"name": name, "image": "x"});
