@@ -3,6 +3,7 @@
 //! What is served does not depend on a controller being there: when the last one is gone, the last
 //! configuration stays, and one after the other is tried until a session stands again.
 
+mod addresses;
 mod backoff;
 mod connect;
 mod news;
@@ -25,6 +26,7 @@ use tokio::time::sleep;
 use super::{Cache, Sink};
 use crate::metrics::Contact;
 use crate::wiring::say;
+use addresses::Addresses;
 use backoff::Backoff;
 use news::News;
 use session::Session;
@@ -36,21 +38,12 @@ const LOOK: Duration = Duration::from_secs(1);
 
 /// Which controllers there are, and who we are to them.
 pub(crate) struct Controllers {
-    names: Vec<Name>,
+    addresses: Addresses,
     identity: Reload<ClientConfig>,
     /// What this proxy is called, for people.
     node: String,
-    /// Who was followed last, and is tried last when it is gone.
-    left: Option<SocketAddr>,
     backoff: Backoff,
     news: News,
-}
-
-/// Host and port of a controller, or of several.
-struct Name {
-    text: String,
-    /// Where it led when that was last known: names may be gone together with a controller.
-    addresses: Vec<SocketAddr>,
 }
 
 /// What sessions have in common: where they put what they are told, and what came of that.
@@ -76,15 +69,10 @@ pub(crate) async fn run(controllers: Controllers, cache: Cache, sink: Arc<Sink>)
 
 impl Controllers {
     pub(crate) fn new(names: Vec<String>, identity: &Path, node: String) -> Self {
-        let names = names.into_iter().map(|text| Name {
-            text,
-            addresses: Vec::new(),
-        });
         Self {
-            names: names.collect(),
+            addresses: Addresses::new(names),
             identity: Reload::client(Role::Proxy, identity),
             node,
-            left: None,
             backoff: Backoff::new(),
             news: News::default(),
         }
@@ -103,13 +91,13 @@ impl Controllers {
     /// Tries one controller after the other until one could be followed, and follows it to its end;
     /// returns how long to wait before the next round.
     async fn round(&mut self, following: &mut Following) -> Duration {
-        for address in self.resolve().await {
+        for address in self.addresses.find(&mut self.news).await {
             sleep(Backoff::apart()).await;
             let Some(tls) = self.tls() else {
                 continue;
             };
             if let Some(lasted) = self.attempt(address, tls, following).await {
-                self.left = Some(address);
+                self.addresses.leave(address);
                 return self.backoff.stood(lasted);
             }
         }
@@ -146,30 +134,6 @@ impl Controllers {
             say(format_args!("portreeve-proxy: --identity {error}"));
         }
         self.identity.config()
-    }
-
-    /// Where the controllers are now, each once.
-    async fn resolve(&mut self) -> Vec<SocketAddr> {
-        let mut found = Vec::new();
-        for name in &mut self.names {
-            let text = &name.text;
-            match connect::resolve(text).await {
-                Ok(addresses) if addresses.is_empty() => {
-                    let line = format!("--controller {text} leads nowhere: it has no address");
-                    self.news.tell(line);
-                }
-                Ok(addresses) => name.addresses = addresses,
-                Err(error) => {
-                    let line = format!("--controller {text} leads nowhere: {error}");
-                    self.news.tell(line);
-                }
-            }
-            let is_new = |address: &&SocketAddr| !found.contains(*address);
-            let new: Vec<_> = name.addresses.iter().filter(is_new).copied().collect();
-            found.extend(new);
-        }
-        found.sort_by_key(|address| self.left == Some(*address));
-        found
     }
 }
 

@@ -51,12 +51,6 @@ pub(super) struct Stream<B> {
     pub(super) _connection: JoinSet<()>,
 }
 
-/// The addresses that a host and port stand for.
-pub(super) async fn resolve(address: &str) -> io::Result<Vec<SocketAddr>> {
-    let found = tokio::time::timeout(PATIENCE, tokio::net::lookup_host(address)).await;
-    Ok(found??.collect())
-}
-
 /// Begins a session.
 pub(super) async fn connect(
     address: SocketAddr,

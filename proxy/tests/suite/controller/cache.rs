@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use super::{FOLLOWED, LEFT_ALONE, contact, probe, proxy, serving, status, text};
 use crate::harness::authority::Authority;
-use crate::harness::controller::Controller;
+use crate::harness::controller::{Controller, reserved};
 use crate::harness::session::{Resources, have};
 use crate::harness::told::{all, cert, host, upstream};
 use crate::harness::{Backend, Certificate, Dir, Proxy, TlsClient, wait_until};
@@ -76,7 +76,7 @@ fn what_was_told_is_served_after_a_restart_without_a_controller() {
 #[test]
 fn without_anything_kept_a_proxy_is_alive_and_not_ready() {
     let kept = Kept::new();
-    let address = Controller::start(kept.authority.controller()).kill();
+    let address = reserved();
     for damaged in [None, Some(""), Some("{}"), Some("garbage\n")] {
         if let Some(text) = damaged {
             fs::write(kept.file(), text).unwrap();

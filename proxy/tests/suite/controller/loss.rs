@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::{FOLLOWED, LEFT_ALONE, Load, contact, probe, proxy, serving, text};
 use crate::harness::authority::Authority;
-use crate::harness::controller::{Controller, any_session};
+use crate::harness::controller::{Controller, any_session, reserved};
 use crate::harness::session::{Resources, have};
 use crate::harness::told::{all, host, upstream};
 use crate::harness::{Backend, wait_until};
@@ -55,7 +55,7 @@ fn after_a_loss_only_the_difference_is_needed() {
 fn one_controller_after_the_other_is_killed_and_no_request_fails() {
     let [one, two] = ["one", "two"].map(Backend::named);
     let authority = Authority::new();
-    let dead = Controller::start(authority.controller()).kill();
+    let dead = reserved();
     let start = || Controller::start(authority.controller());
     let mut controllers = [start(), start()];
     let addresses = [dead, controllers[0].address, controllers[1].address];

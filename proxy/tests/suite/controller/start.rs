@@ -4,14 +4,14 @@ use serde_json::json;
 
 use super::{FOLLOWED, contact, probe, proxy, serving, status, text};
 use crate::harness::authority::Authority;
-use crate::harness::controller::Controller;
+use crate::harness::controller::{Controller, reserved};
 use crate::harness::session::Resources;
 use crate::harness::{Backend, Proxy, wait_until};
 
 #[test]
 fn a_proxy_that_starts_first_waits_for_its_identity_and_for_a_controller() {
     let (backend, authority) = (Backend::named("here"), Authority::new());
-    let address = Controller::start(authority.controller()).kill();
+    let address = reserved();
     let proxy = Proxy::following(&[address]).arg("--node", "n").listening();
     wait_until("a word about the identity", || {
         proxy.said().contains("ca.crt cannot be read")

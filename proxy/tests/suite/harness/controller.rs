@@ -2,8 +2,8 @@
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
@@ -15,6 +15,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use portreeve_table::PATH;
 use rustls::ServerConfig;
+use socket2::{Domain, Socket, Type};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::{JoinHandle, JoinSet};
@@ -23,6 +24,20 @@ use tokio_rustls::TlsAcceptor;
 use super::h2::{beside, on};
 use super::proxy::wait_until;
 use super::session::Session;
+
+/// An address where nobody listens, and where nobody but this test ever will.
+pub fn reserved() -> SocketAddr {
+    // Who only binds holds the port, and lets one who listens have it as well.
+    static HELD: Mutex<Vec<Socket>> = Mutex::new(Vec::new());
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    socket.set_reuse_address(true).unwrap();
+    socket
+        .bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into())
+        .unwrap();
+    let address = socket.local_addr().unwrap().as_socket().unwrap();
+    HELD.lock().unwrap().push(socket);
+    address
+}
 
 /// A controller that runs until it is killed.
 pub struct Controller {
@@ -50,7 +65,7 @@ struct Manner {
 
 impl Controller {
     pub fn start(tls: Arc<ServerConfig>) -> Self {
-        Self::at(([127, 0, 0, 1], 0).into(), tls)
+        Self::at(reserved(), tls)
     }
 
     /// One at an address that another had.
@@ -61,12 +76,11 @@ impl Controller {
     /// One that has no sessions for proxies.
     pub fn refusing(tls: Arc<ServerConfig>) -> Self {
         let status = StatusCode::SERVICE_UNAVAILABLE;
-        Self::answering(([127, 0, 0, 1], 0).into(), tls, status)
+        Self::answering(reserved(), tls, status)
     }
 
     fn answering(address: SocketAddr, tls: Arc<ServerConfig>, status: StatusCode) -> Self {
         let listener = on(TcpListener::bind(address)).unwrap();
-        let address = listener.local_addr().unwrap();
         let (sessions, arriving) = unbounded_channel();
         let seen = Arc::<Seen>::default();
         let manner = Manner {
