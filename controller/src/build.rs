@@ -5,7 +5,6 @@
 //! functions of what is known and of what was published last.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use portreeve_table::Shared;

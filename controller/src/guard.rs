@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
+use crate::lease::Leadership;
+
 /// What to wait for, and what to ask right before each write.
 #[derive(Clone)]
 pub struct Guard {
@@ -21,6 +23,22 @@ impl Guard {
     ) -> Self {
         let may_write = Arc::new(may_write);
         Self { leads, may_write }
+    }
+
+    /// By a Lease, for as long as the process lives.
+    pub(crate) fn of(leadership: &Leadership) -> Self {
+        let (leads, receiver) = watch::channel(false);
+        let mut office = leadership.clone();
+        tokio::spawn(async move {
+            loop {
+                office.gained().await;
+                leads.send_replace(true);
+                office.lost().await;
+                leads.send_replace(false);
+            }
+        });
+        let leadership = leadership.clone();
+        Self::new(receiver, move || leadership.is_leader())
     }
 
     /// Whether this controller is said to lead.

@@ -2,14 +2,17 @@
 
 #![forbid(unsafe_code)]
 
+mod admin;
 mod bucket;
 mod build;
+mod client;
 mod counts;
 pub mod events;
 mod guard;
 mod holdoff;
 mod lanes;
 pub mod lease;
+mod metrics;
 mod options;
 pub mod pki;
 mod published;
@@ -19,8 +22,10 @@ mod say;
 mod scripted;
 pub mod serve;
 pub mod status;
+mod wiring;
 
 pub use counts::{Count, Counts};
 pub use guard::Guard;
 pub use options::Options;
 pub use published::{Latest, Published};
+pub use wiring::{Fatal, run};

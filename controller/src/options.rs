@@ -26,7 +26,12 @@ pub struct Options {
     /// Talk to the API server that this file names.
     ///
     /// By default the Pod's ServiceAccount is used, and outside a cluster what kubectl would use.
-    #[arg(long, value_name = "FILE", env = "PORTREEVE_KUBECONFIG", help_heading = "Kubernetes")]
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "PORTREEVE_KUBECONFIG",
+        help_heading = "Kubernetes"
+    )]
     pub kubeconfig: Option<PathBuf>,
 
     /// Watch this namespace and no other.
@@ -161,14 +166,15 @@ pub struct Options {
     pub disable_leader_election: bool,
 
     /// The namespace of our own objects: the Lease and the Secrets of our certificates.
+    ///
+    /// By default the Pod's own, and outside a cluster the kubeconfig's.
     #[arg(
         long,
         value_name = "NAME",
         env = "POD_NAMESPACE",
-        default_value = "portreeve",
         help_heading = "Leadership"
     )]
-    pub namespace: String,
+    pub namespace: Option<String>,
 
     /// What this controller is called among its siblings.
     #[arg(
@@ -194,7 +200,12 @@ pub struct Options {
     /// Keep the certificates of controllers and proxies in this directory instead of in Secrets.
     ///
     /// A proxy's `--identity` is the directory `proxy` below it.
-    #[arg(long, value_name = "DIR", env = "PORTREEVE_PKI_DIR", help_heading = "Proxies")]
+    #[arg(
+        long,
+        value_name = "DIR",
+        env = "PORTREEVE_PKI_DIR",
+        help_heading = "Proxies"
+    )]
     pub pki_dir: Option<PathBuf>,
 
     /// Listen for probes and metrics: /livez, /readyz, /healthz, /metrics and /debug.
@@ -289,7 +300,12 @@ mod tests {
 
     #[test]
     fn what_makes_no_sense_is_refused() {
-        for wrong in ["--election-ttl=0", "--publish-service=web", "--profile=nice", "--admin=x"] {
+        for wrong in [
+            "--election-ttl=0",
+            "--publish-service=web",
+            "--profile=nice",
+            "--admin=x",
+        ] {
             assert!(parse(&[wrong]).is_err(), "{wrong}");
         }
     }

@@ -22,6 +22,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::http2;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use portreeve_identity::{Identity, Role};
 use portreeve_table::PATH;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
@@ -42,14 +43,14 @@ const KEEP_ALIVE: (Duration, Duration) = (Duration::from_secs(5), Duration::from
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// What sessions are made of.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Server {
     /// What is told.
     pub latest: Latest,
     /// Who is told.
     pub fleet: Arc<Fleet>,
-    /// By what proxies are known now; the newest counts for the next handshake.
-    pub tls: watch::Receiver<Arc<rustls::ServerConfig>>,
+    /// What we are known by, and what proxies are; `None` before there is anything.
+    pub identity: watch::Receiver<Option<Arc<Identity>>>,
     /// Whether what we know is fresh enough to begin with; sessions that stand are kept.
     pub is_fresh: watch::Receiver<bool>,
 }
@@ -80,7 +81,12 @@ impl Server {
     async fn connection(self, stream: TcpStream, address: SocketAddr) {
         // Deltas are small and wanted at once.
         let _ = stream.set_nodelay(true);
-        let tls = TlsAcceptor::from(Arc::clone(&self.tls.borrow()));
+        // Asked for each handshake: certificates are replaced.
+        let identity = self.identity.borrow().clone();
+        let tls = identity.and_then(|identity| identity.server(Role::Proxy).ok());
+        let Some(tls) = tls.map(TlsAcceptor::from) else {
+            return;
+        };
         let Ok(Ok(stream)) = tokio::time::timeout(HANDSHAKE, tls.accept(stream)).await else {
             self.fleet.refuse(Refusal::Certificate);
             return;

@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::SystemTime;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use portreeve_table::{Delta, Hello, Told};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use super::peer::Ended;
 use crate::say::say;
@@ -52,7 +52,8 @@ pub struct Seen {
     pub node: Box<str>,
     /// Where it connected from.
     pub address: SocketAddr,
-    /// Since when.
+    /// Since when, in seconds since 1970.
+    #[serde(serialize_with = "seconds")]
     pub since: SystemTime,
     /// Which schema it speaks.
     pub schema: u32,
@@ -60,6 +61,11 @@ pub struct Seen {
     pub has: u64,
     /// What it could not take, by the names of resources.
     pub rejected: BTreeMap<Box<str>, String>,
+}
+
+fn seconds<S: Serializer>(time: &SystemTime, serializer: S) -> Result<S::Ok, S::Error> {
+    let since = time.duration_since(UNIX_EPOCH);
+    serializer.serialize_u64(since.map_or(0, |since| since.as_secs()))
 }
 
 /// One proxy's place in the fleet, until it is dropped.

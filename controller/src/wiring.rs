@@ -1,0 +1,221 @@
+//! The whole process, put together from top to bottom.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use portreeve_watch::{Health, Kinds, Store};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{oneshot, watch};
+use tokio::task::JoinSet;
+
+use crate::admin;
+use crate::client::{self, ClientError};
+use crate::counts::Counts;
+use crate::events::{Board, Herald};
+use crate::guard::Guard;
+use crate::lanes::{self, Tell};
+use crate::lease::{Candidate, Elector, Leadership, Timing};
+use crate::options::Options;
+use crate::pki::{Home, Keeper};
+use crate::say::say;
+use crate::serve::{Fleet, Server};
+use crate::status::{Farewell, Source, Writer};
+
+/// How often it is looked whether the API server is still heard of.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// Why the process cannot serve.
+#[derive(Debug, thiserror::Error)]
+pub enum Fatal {
+    /// The Kubernetes API cannot be talked to at all.
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    /// An address cannot be had.
+    #[error("--{flag} {address} cannot be listened on: {error}")]
+    Listen {
+        /// The flag that named it.
+        flag: &'static str,
+        /// The address.
+        address: SocketAddr,
+        /// What the kernel said.
+        error: io::Error,
+    },
+    /// A part of the process has ended that must not.
+    #[error("{0} has ended, which it must not; see above for why")]
+    Ended(&'static str),
+    /// The kernel grants no thread, no epoll or no signal.
+    #[error("the operating system refuses: {0}")]
+    System(#[from] io::Error),
+}
+
+/// Runs the controller until it is told to stop and has stopped.
+///
+/// # Errors
+/// When it cannot begin, with what to do about it.
+pub fn run(options: Options) -> Result<(), Fatal> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    runtime.block_on(serve(options))
+}
+
+async fn serve(options: Options) -> Result<(), Fatal> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let sessions = bind("config-listen", options.config_listen).await?;
+    let probes = bind("admin", options.admin).await?;
+    let client = client::client(options.kubeconfig.as_deref()).await?;
+
+    let namespace = options.namespace.clone();
+    let namespace = namespace.unwrap_or_else(|| client.default_namespace().to_string());
+    let (elector, leadership) = elector(&client, &namespace, &options);
+    let guard = Guard::of(&leadership);
+    let store = Store::start(
+        client.clone(),
+        portreeve_watch::Options {
+            scope: options.scope(),
+            kinds: Kinds::all(),
+        },
+        |problem| say(format_args!("portreeve-controller: {problem}")),
+    );
+    let health = store.health();
+    let (publish, latest) = watch::channel(None);
+    let (see, seen) = watch::channel(None);
+    let (board, posted) = Board::new();
+    let counts = Arc::new(Counts::default());
+    let fleet = Arc::new(Fleet::default());
+    let source = Source::of(&options);
+
+    let mut parts = JoinSet::new();
+    let tell = Tell {
+        publish,
+        board: board.clone(),
+        seen: see,
+        service: source.service().cloned(),
+    };
+    let translation = options.translation();
+    parts.spawn(named(
+        "the translation",
+        lanes::run(store, translation, tell),
+    ));
+    let (fresh, is_fresh) = watch::channel(true);
+    parts.spawn(named(
+        "the look at the watches",
+        look(health.clone(), fresh),
+    ));
+    let home = match &options.pki_dir {
+        Some(directory) => Home::Directory(directory.clone()),
+        None => Home::secrets(client.clone(), &namespace),
+    };
+    let (keeper, identity) = Keeper::new(home, leadership.clone(), Timestamp::now);
+    parts.spawn(named("the keeper of certificates", keeper.run()));
+    let server = Server {
+        latest: latest.clone(),
+        fleet: Arc::clone(&fleet),
+        identity,
+        is_fresh,
+    };
+    parts.spawn(named("the listener for proxies", server.run(sessions)));
+    let state = admin::State {
+        latest,
+        fleet,
+        health,
+        counts: Arc::clone(&counts),
+        leadership,
+    };
+    parts.spawn(named("the admin listener", admin::serve(probes, state)));
+    let herald = Herald::new(
+        client.clone(),
+        guard.clone(),
+        &options.name,
+        posted,
+        Arc::clone(&counts),
+    );
+    parts.spawn(named("the writer of Events", herald.run()));
+
+    let (stop_writer, writer_stops) = oneshot::channel();
+    let writer = Writer::new(client, guard, source, seen, board, counts);
+    let writer = options.update_status.then(|| {
+        let stop = async move { writer_stops.await.unwrap_or(Farewell::Keep) };
+        tokio::spawn(writer.run(stop))
+    });
+    let (stop_elector, elector_stops) = oneshot::channel::<()>();
+    let elector =
+        elector.map(|elector| tokio::spawn(elector.run(async move { drop(elector_stops.await) })));
+
+    let ended = tokio::select! {
+        _ = terminate.recv() => None,
+        _ = interrupt.recv() => None,
+        ended = parts.join_next() => Some(ended),
+    };
+    // Who writes must lead until the last write, so the Lease is let go of at the very end.
+    let _ = stop_writer.send(Farewell::of(options.update_status_on_shutdown, None));
+    if let Some(writer) = writer {
+        let _ = writer.await;
+    }
+    drop(stop_elector);
+    if let Some(elector) = elector {
+        let _ = elector.await;
+    }
+    match ended {
+        None => Ok(()),
+        Some(ended) => Err(Fatal::Ended(
+            ended
+                .and_then(Result::ok)
+                .unwrap_or("a part of the process"),
+        )),
+    }
+}
+
+/// Runs a part of the process and says which one it was when it ends.
+async fn named(name: &'static str, part: impl Future<Output = ()>) -> &'static str {
+    part.await;
+    name
+}
+
+async fn bind(flag: &'static str, address: SocketAddr) -> Result<TcpListener, Fatal> {
+    let explain = |error| Fatal::Listen {
+        flag,
+        address,
+        error,
+    };
+    let listener = TcpListener::bind(address).await.map_err(explain)?;
+    let bound = listener.local_addr().map_err(explain)?;
+    say(format_args!(
+        "portreeve-controller: listening {flag} {bound}"
+    ));
+    Ok(listener)
+}
+
+/// Who stands for election; nobody when this controller is the only one.
+fn elector(
+    client: &kube::Client,
+    namespace: &str,
+    options: &Options,
+) -> (Option<Elector>, Leadership) {
+    if options.disable_leader_election {
+        return (None, Leadership::always());
+    }
+    let candidate = Candidate {
+        identity: format!("{}_{}", options.name, std::process::id()),
+        namespace: namespace.into(),
+        lease: options.election_id.clone(),
+        timing: Timing::of(options.election_ttl),
+    };
+    let (elector, leadership) = Elector::new(client.clone(), candidate);
+    (Some(elector), leadership)
+}
+
+/// Looks whether the API server is still heard of.
+async fn look(health: Health, fresh: watch::Sender<bool>) {
+    let mut look = tokio::time::interval(LOOK);
+    loop {
+        look.tick().await;
+        let is_fresh = admin::is_fresh(&health);
+        fresh.send_if_modified(|was| std::mem::replace(was, is_fresh) != is_fresh);
+    }
+}
