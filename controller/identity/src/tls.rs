@@ -53,18 +53,33 @@ pub(crate) fn client(
     Ok(Arc::new(config))
 }
 
-/// Whether a peer would take the certificates for those of a `role`. When they are valid does not
-/// matter here.
+/// Whether a peer would take the certificates for those of a `role`, at a time when they are
+/// valid. Whether that is now does not matter here.
 pub(crate) fn verify_as_peer(
     role: Role,
     authorities: &Arc<RootCertStore>,
     chain: &[CertificateDer<'_>],
 ) -> Result<(), Error> {
+    let verified = verify_at(role, authorities, chain, UnixTime::now());
+    match verified {
+        // The time is looked at first, and hides whatever else is wrong.
+        Err(Error::InvalidCertificate(error)) if let Some(time) = valid_time(&error) => {
+            verify_at(role, authorities, chain, time)
+        }
+        verified => verified,
+    }
+}
+
+fn verify_at(
+    role: Role,
+    authorities: &Arc<RootCertStore>,
+    chain: &[CertificateDer<'_>],
+    now: UnixTime,
+) -> Result<(), Error> {
     let Some((leaf, between)) = chain.split_first() else {
         return Err(Error::NoCertificatesPresented);
     };
-    let now = UnixTime::now();
-    let taken = if role.is_server() {
+    if role.is_server() {
         WebPkiServerVerifier::builder_with_provider(Arc::clone(authorities), provider())
             .build()
             .map_err(|error| Error::General(error.to_string()))?
@@ -74,19 +89,16 @@ pub(crate) fn verify_as_peer(
         RoleVerifier::new(authorities, role)?
             .verify_client_cert(leaf, between, now)
             .map(|_| ())
-    };
-    match taken {
-        Err(Error::InvalidCertificate(error)) if is_about_time(&error) => Ok(()),
-        taken => taken,
     }
 }
 
-fn is_about_time(error: &CertificateError) -> bool {
-    use CertificateError::{Expired, ExpiredContext, NotValidYet, NotValidYetContext};
-    matches!(
-        error,
-        Expired | ExpiredContext { .. } | NotValidYet | NotValidYetContext { .. }
-    )
+/// When a certificate is valid that is not valid now.
+fn valid_time(error: &CertificateError) -> Option<UnixTime> {
+    match error {
+        CertificateError::ExpiredContext { not_after, .. } => Some(*not_after),
+        CertificateError::NotValidYetContext { not_before, .. } => Some(*not_before),
+        _ => None,
+    }
 }
 
 /// Takes clients that have a certificate of an authority that is believed, and with it the name

@@ -8,5 +8,9 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
 mod api;
+mod certificates;
 mod election;
+mod handshake;
 mod rivals;
+mod rotation;
+mod secrets;

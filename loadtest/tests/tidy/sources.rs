@@ -13,10 +13,23 @@ const LONG: [(&str, &str); 0] = [];
 
 /// Where private keys are revealed: one place writes them to the wire, the others hand them to
 /// the code that must have them. A new place needs a reason here.
-const EXPOSE: [(&str, &str); 3] = [
+const EXPOSE: [(&str, &str); 7] = [
     (
         "controller/identity/src/identity.rs",
         "gives a process's own key to rustls",
+    ),
+    ("controller/src/pki/authority.rs", "signs with it"),
+    (
+        "controller/src/pki/home/directory.rs",
+        "writes what is kept to files that only their owner reads",
+    ),
+    (
+        "controller/src/pki/home/secrets.rs",
+        "writes what is kept to Secrets",
+    ),
+    (
+        "controller/src/pki/material.rs",
+        "takes certificates out of what is kept, which holds keys as well",
     ),
     (
         "proxy/table/src/wire/lines.rs",

@@ -77,8 +77,14 @@ fn what_is_wrong_is_said() {
 
 #[test]
 fn one_that_has_expired_is_still_one() {
-    let pem = Authority::new().certify_as(Role::Controller.dns_name(), expired);
-    assert!(Identity::parse(Role::Controller, &pem, "").is_ok());
+    for role in Role::ALL {
+        let mut pem = Authority::new().certify_as(role.dns_name(), expired);
+        assert!(Identity::parse(role, &pem, "").is_ok());
+        // But that it has expired excuses nothing else.
+        pem.ca = Authority::new().pem();
+        let told = Identity::parse(role, &pem, "").unwrap_err().to_string();
+        assert!(told.contains("not a certificate of a"), "{told}");
+    }
 }
 
 #[test]
