@@ -9,12 +9,12 @@ mod authority;
 mod certificate;
 mod entry;
 mod error;
-mod home;
+mod homes;
 mod keeper;
 mod material;
 mod plan;
 
 pub use entry::Entry;
 pub use error::PkiError;
-pub use home::{Home, HomeError};
+pub use homes::{Home, HomeError};
 pub use keeper::Keeper;

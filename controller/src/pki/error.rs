@@ -2,7 +2,7 @@
 
 use portreeve_identity::IdentityError;
 
-use super::home::HomeError;
+use super::homes::HomeError;
 use crate::lease::NotLeading;
 
 /// Why certificates could not be brought up to date.

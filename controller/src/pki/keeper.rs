@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use tokio::time::sleep;
 
 use super::entry::Entry;
-use super::home::{Home, Version};
+use super::homes::{Home, Version};
 use super::material::{self, Material};
 use super::plan::{Plan, Step, plan};
 use super::{HomeError, PkiError};

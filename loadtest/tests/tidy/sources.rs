@@ -20,11 +20,11 @@ const EXPOSE: [(&str, &str); 7] = [
     ),
     ("controller/src/pki/authority.rs", "signs with it"),
     (
-        "controller/src/pki/home/directory.rs",
+        "controller/src/pki/homes/directory.rs",
         "writes what is kept to files that only their owner reads",
     ),
     (
-        "controller/src/pki/home/secrets.rs",
+        "controller/src/pki/homes/secrets.rs",
         "writes what is kept to Secrets",
     ),
     (
