@@ -8,7 +8,7 @@ use tokio::process::Command;
 
 use super::container::Runner;
 use super::env::{self, Context};
-use super::root;
+use super::{names, root};
 
 /// Mounts everything that the fstab `$1` lists and becomes `$4` in the root `$2`, folder `$3`. The
 /// last to change the process makes it mortal: it dies with the kubelet.
@@ -26,7 +26,10 @@ pub(crate) fn command(it: &Runner) -> Result<Command, String> {
     let root = it.folder.join(format!("root-{}", it.container.name));
     let fstab = it.folder.join(format!("{}.fstab", it.container.name));
     if !fstab.exists() {
-        let lines = root::build(&root, &it.mounts, "/".as_ref());
+        let mut mounts = vec![names::mount(&it.shared.folder)];
+        // A volume in that place wins.
+        mounts.extend(it.mounts.iter().cloned());
+        let lines = root::build(&root, &mounts, "/".as_ref());
         let written = lines.and_then(|lines| fs::write(&fstab, lines));
         written.map_err(|error| format!("the container's root: {error}"))?;
     }

@@ -12,6 +12,7 @@ mod images;
 mod known;
 mod launch;
 mod logs;
+mod names;
 mod node;
 mod objects;
 mod pod;
@@ -70,6 +71,7 @@ pub(crate) async fn start(
     node::register(client).await?;
     let mut tasks = JoinSet::new();
     tasks.spawn(logs::serve(folder, pki, registry).await?);
+    names::follow(client, folder, &mut tasks)?;
     let shared = Shared {
         client: client.clone(),
         folder: folder.clone(),
