@@ -21,6 +21,7 @@ mod say;
 #[cfg(test)]
 mod scripted;
 pub mod serve;
+mod siblings;
 pub mod status;
 mod wiring;
 

@@ -23,6 +23,7 @@ use crate::options::Options;
 use crate::pki::{Home, Keeper};
 use crate::say::say;
 use crate::serve::{Fleet, Server};
+use crate::siblings;
 use crate::status::{Farewell, Source, Writer};
 
 /// How often it is looked whether the API server is still heard of.
@@ -138,7 +139,7 @@ async fn serve(options: Options) -> Result<(), Fatal> {
     parts.spawn(named("the writer of Events", herald.run()));
 
     let (stop_writer, writer_stops) = oneshot::channel();
-    let writer = Writer::new(client, guard, source, seen, board, counts);
+    let writer = Writer::new(client.clone(), guard, source, seen, board, counts);
     let writer = options.update_status.then(|| {
         let stop = async move { writer_stops.await.unwrap_or(Farewell::Keep) };
         tokio::spawn(writer.run(stop))
@@ -153,8 +154,8 @@ async fn serve(options: Options) -> Result<(), Fatal> {
         ended = parts.join_next() => Some(ended),
     };
     // Who writes must lead until the last write, so the Lease is let go of at the very end.
-    let _ = stop_writer.send(Farewell::of(options.update_status_on_shutdown, None));
     if let Some(writer) = writer {
+        let _ = stop_writer.send(farewell(client, &namespace, &options).await);
         let _ = writer.await;
     }
     drop(stop_elector);
@@ -169,6 +170,15 @@ async fn serve(options: Options) -> Result<(), Fatal> {
                 .unwrap_or("a part of the process"),
         )),
     }
+}
+
+/// What becomes of statuses: only who may clear them has to know who else there is.
+async fn farewell(client: kube::Client, namespace: &str, options: &Options) -> Farewell {
+    let others = match options.update_status_on_shutdown {
+        true => siblings::others(client, namespace, &options.name).await,
+        false => None,
+    };
+    Farewell::of(options.update_status_on_shutdown, others)
 }
 
 /// Runs a part of the process and says which one it was when it ends.
