@@ -7,6 +7,8 @@ mod bucket;
 mod build;
 mod client;
 mod counts;
+#[cfg(test)]
+mod deploy;
 pub mod events;
 mod guard;
 mod holdoff;

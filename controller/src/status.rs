@@ -26,4 +26,6 @@ mod writer;
 
 pub use address::Source;
 pub use seen::{IngressNow, Seen, ServiceNow};
+#[cfg(test)]
+pub(crate) use writer::FAREWELL;
 pub use writer::{Farewell, Writer};

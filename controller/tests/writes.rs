@@ -1,5 +1,8 @@
 //! What is assumed of server-side apply and of Events, at a real API server.
 
+// A helper that panics fails its test, which is all it can do.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -13,6 +13,8 @@ mod backlog;
 mod body;
 mod choice;
 mod conn;
+#[cfg(test)]
+mod deploy;
 mod descriptors;
 mod dispatch;
 #[cfg(test)]

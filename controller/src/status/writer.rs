@@ -22,7 +22,7 @@ use crate::guard::Guard;
 use crate::say::say;
 
 /// How long clearing may take when the process stops; Kubernetes ends it after 30 s by default.
-const FAREWELL: Duration = Duration::from_secs(15);
+pub(crate) const FAREWELL: Duration = Duration::from_secs(15);
 
 /// What becomes of statuses when this controller stops.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
