@@ -9,6 +9,8 @@ mod client;
 mod counts;
 #[cfg(test)]
 mod deploy;
+#[cfg(test)]
+mod docs;
 pub mod events;
 mod guard;
 mod holdoff;
