@@ -1,0 +1,67 @@
+//! A process of a test: its output is kept, it can be signalled, and it ends with the test.
+
+use std::fs::OpenOptions;
+use std::path::{Path, PathBuf};
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+
+use tokio::process::{Child, Command};
+use tokio::time::timeout;
+
+/// How long a process may take to end.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+pub(crate) struct Process {
+    child: Child,
+    id: u32,
+}
+
+impl Process {
+    /// Starts one of our programs; what it writes is added to the file `log`.
+    pub(crate) fn start(program: &str, arguments: &[String], log: &Path) -> Self {
+        let log = OpenOptions::new().create(true).append(true).open(log);
+        let log = log.unwrap();
+        let mut command = Command::new(binary(program));
+        command
+            .args(arguments)
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().unwrap())
+            .stderr(log)
+            .kill_on_drop(true);
+        let child = command
+            .spawn()
+            .unwrap_or_else(|error| panic!("{program}: {error}; build it first"));
+        let id = child.id().unwrap();
+        Self { child, id }
+    }
+
+    /// Sends a signal; std has no function for it.
+    pub(crate) async fn signal(&self, name: &str) {
+        let sent = Command::new("kill")
+            .args([format!("-{name}"), self.id.to_string()])
+            .status();
+        assert!(sent.await.unwrap().success(), "process {} is gone", self.id);
+    }
+
+    /// Ends it as a crash would.
+    pub(crate) async fn kill(mut self) {
+        self.child.kill().await.unwrap();
+    }
+
+    /// Asks it to end, and waits until it has.
+    pub(crate) async fn terminate(mut self) -> ExitStatus {
+        self.signal("TERM").await;
+        let ended = timeout(PATIENCE, self.child.wait()).await;
+        ended.expect("it ends when it is told to").unwrap()
+    }
+
+    /// Whether it has not ended by itself.
+    pub(crate) fn is_alive(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_none()
+    }
+}
+
+/// Our programs are built side by side.
+fn binary(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_BIN_EXE_portreeve-controller")).with_file_name(name)
+}
