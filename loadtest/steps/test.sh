@@ -45,6 +45,7 @@ step "10,000 Ingresses" ignored scale
 step "HTTP/2 conformance" ignored h2spec
 step "gRPC interoperability" ignored interop
 step "test cluster" in_cluster ignored cluster
+step "deployment" in_cluster ignored deployed
 step "statuses and Events" in_cluster ignored writes
 step "faults" in_cluster ignored faults
 

@@ -1,0 +1,70 @@
+//! `deploy` as it is, in a cluster: that everything comes up, that it serves, and that it asks for
+//! no right that it does not have and has none that it does not ask for.
+
+#![forbid(unsafe_code)]
+// A helper that panics fails its test, which is all it can do.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
+
+mod place;
+mod rights;
+mod shop;
+
+use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::coordination::v1::Lease;
+use place::Place;
+
+#[tokio::test]
+#[ignore = "needs a cluster: make test"]
+async fn what_is_deployed_serves_and_asks_for_nothing_that_it_may_not() {
+    let place = Place::new().await;
+    place.kubectl(&["apply", "-k", "deploy"]);
+    for name in ["portreeve-controller", "portreeve-proxy"] {
+        place.until(place.ours::<Deployment>(), name, has(2)).await;
+    }
+
+    shop::open(&place).await;
+    shop::is_served_by_every_proxy(&place).await;
+    shop::has_the_address_of_the_proxies(&place).await;
+    shop::says_what_is_wrong(&place).await;
+
+    rights::proxies_have_no_token(&place).await;
+    rights::are_no_more_than_needed().await;
+    rights::were_enough(&place).await;
+
+    stops(&place).await;
+}
+
+/// Statuses outlive one controller of two, and not the last; what is served outlives both.
+async fn stops(place: &Place) {
+    let scale = |replicas: &str| {
+        let replicas = format!("--replicas={replicas}");
+        let deployment = "deployment/portreeve-controller";
+        place.kubectl(&["-n", "portreeve", "scale", deployment, &replicas]);
+    };
+    scale("1");
+    let controllers = place.until_pods("controller", 1).await;
+    let left = controllers[0].metadata.name.clone().unwrap();
+    let leads = |lease: &Lease| {
+        let spec = lease.spec.as_ref()?;
+        let holder = spec.holder_identity.as_ref()?;
+        holder.starts_with(&left).then_some(())
+    };
+    let leases = place.ours::<Lease>();
+    place
+        .until(leases, "ingress-controller-leader", leads)
+        .await;
+    assert_eq!(shop::addresses(place).await, [shop::ADDRESS]);
+    rights::were_enough(place).await;
+    scale("0");
+    shop::has_no_address(place).await;
+    place.until_pods("controller", 0).await;
+    shop::is_served_by_every_proxy(place).await;
+}
+
+fn has(replicas: i32) -> impl Fn(&Deployment) -> Option<()> {
+    move |deployment| {
+        let status = deployment.status.as_ref()?;
+        let all = [status.ready_replicas, status.updated_replicas];
+        (all == [Some(replicas); 2]).then_some(())
+    }
+}

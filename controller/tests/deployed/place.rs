@@ -1,0 +1,167 @@
+//! The cluster, and how to wait for what happens in it.
+
+use std::fmt::Debug;
+use std::path::Path;
+use std::process::Command;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::{FutureExt, StreamExt};
+use k8s_openapi::NamespaceResourceScope;
+use k8s_openapi::api::core::v1::Pod;
+use kube::runtime::{WatchStreamExt, reflector, watcher};
+use kube::{Api, Client};
+use serde::de::DeserializeOwned;
+use tokio::time::{interval, timeout};
+
+/// Where we are.
+pub(crate) const NAMESPACE: &str = "portreeve";
+
+/// How long anything may take.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How often is asked what nothing tells of.
+const ASK: Duration = Duration::from_millis(20);
+
+/// An object that is watched in a namespace.
+pub(crate) trait Object:
+    kube::Resource<Scope = NamespaceResourceScope, DynamicType = ()>
+    + Clone
+    + Debug
+    + DeserializeOwned
+    + Send
+    + Sync
+    + 'static
+{
+}
+
+impl<K> Object for K where
+    K: kube::Resource<Scope = NamespaceResourceScope, DynamicType = ()>
+        + Clone
+        + Debug
+        + DeserializeOwned
+        + Send
+        + Sync
+        + 'static
+{
+}
+
+pub(crate) struct Place {
+    pub(crate) client: Client,
+}
+
+impl Place {
+    pub(crate) async fn new() -> Self {
+        let client = Client::try_default().await.unwrap();
+        Self { client }
+    }
+
+    /// Objects of our namespace.
+    pub(crate) fn ours<K: Object>(&self) -> Api<K> {
+        Api::namespaced(self.client.clone(), NAMESPACE)
+    }
+
+    /// What kubectl does, from the root of the repository.
+    pub(crate) fn kubectl(&self, arguments: &[&str]) {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        let done = Command::new("kubectl")
+            .args(arguments)
+            .current_dir(root)
+            .output();
+        let done = done.unwrap();
+        let said = String::from_utf8_lossy(&done.stderr);
+        assert!(done.status.success(), "kubectl {arguments:?}: {said}");
+        // Manifests that the Pod Security Standard would not let in are only warned of at first.
+        assert!(!said.contains("Warning"), "kubectl {arguments:?}: {said}");
+    }
+
+    /// Watches an object until it is as it should be.
+    pub(crate) async fn until<K: Object, T>(
+        &self,
+        api: Api<K>,
+        name: &str,
+        seen: impl Fn(&K) -> Option<T>,
+    ) -> T {
+        let only = watcher::Config::default().fields(&format!("metadata.name={name}"));
+        let seen = |all: &[Arc<K>]| all.iter().find_map(|object| seen(object));
+        self.until_all(api, only, seen).await
+    }
+
+    /// Watches objects until one is as it should be.
+    pub(crate) async fn until_any<K: Object, T>(
+        &self,
+        api: Api<K>,
+        seen: impl Fn(&K) -> Option<T>,
+    ) -> T {
+        let seen = |all: &[Arc<K>]| all.iter().find_map(|object| seen(object));
+        self.until_all(api, watcher::Config::default(), seen).await
+    }
+
+    /// Watches the Pods of a component until so many are ready, and no others there.
+    pub(crate) async fn until_pods(&self, component: &str, number: usize) -> Vec<Arc<Pod>> {
+        let label = format!("app.kubernetes.io/component={component}");
+        let only = watcher::Config::default().labels(&label);
+        let seen = |pods: &[Arc<Pod>]| {
+            let all = pods.len() == number && pods.iter().all(|pod| is_ready(pod));
+            all.then(|| pods.to_vec())
+        };
+        self.until_all(self.ours::<Pod>(), only, seen).await
+    }
+
+    async fn until_all<K: Object, T>(
+        &self,
+        api: Api<K>,
+        only: watcher::Config,
+        seen: impl Fn(&[Arc<K>]) -> Option<T>,
+    ) -> T {
+        let (store, writer) = reflector::store();
+        let mut events = Box::pin(reflector(writer, watcher(api, only).default_backoff()));
+        let found = async {
+            loop {
+                events.next().await;
+                // Until a list is complete, the store has what it had before.
+                let is_ready = store.wait_until_ready().now_or_never().is_some();
+                if let Some(found) = seen(&store.state()).filter(|_| is_ready) {
+                    return found;
+                }
+            }
+        };
+        let late = |_| panic!("not within {PATIENCE:?}: {:#?}", store.state());
+        timeout(PATIENCE, found).await.unwrap_or_else(late)
+    }
+}
+
+/// Asks again and again until it is so: nothing tells of it.
+pub(crate) async fn asked<T, F>(what: &str, mut ask: impl FnMut() -> F) -> T
+where
+    F: Future<Output = Result<T, String>>,
+{
+    let mut last = String::new();
+    let found = async {
+        let mut pause = interval(ASK);
+        loop {
+            pause.tick().await;
+            match ask().await {
+                Ok(found) => return found,
+                Err(other) => last = other,
+            }
+        }
+    };
+    match timeout(PATIENCE, found).await {
+        Ok(found) => found,
+        Err(_) => panic!("{what}: not within {PATIENCE:?}; last: {last}"),
+    }
+}
+
+/// The address of a Pod.
+pub(crate) fn ip(pod: &Pod) -> String {
+    pod.status.as_ref().unwrap().pod_ip.clone().unwrap()
+}
+
+fn is_ready(pod: &Pod) -> bool {
+    let status = pod.status.as_ref();
+    let mut conditions = status
+        .into_iter()
+        .flat_map(|it| it.conditions.iter().flatten());
+    conditions.any(|it| it.type_ == "Ready" && it.status == "True")
+}

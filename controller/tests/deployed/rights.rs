@@ -1,0 +1,176 @@
+//! What may be done with the rights that are given, and what was done.
+
+use std::path::{Path, PathBuf};
+
+use http::Request;
+use k8s_openapi::api::authorization::v1::SelfSubjectAccessReview;
+use k8s_openapi::api::core::v1::Pod;
+use kube::api::{LogParams, PostParams};
+use kube::{Api, Client, Config};
+use serde_json::json;
+
+use crate::place::{NAMESPACE, Place, asked};
+
+/// Verb, group/resource[/subresource], namespace and name, as far as there are any.
+type Act = (&'static str, &'static str, &'static str, &'static str);
+
+/// What the controller does.
+const MAY: [Act; 12] = [
+    ("watch", "networking.k8s.io/ingresses", "", ""),
+    ("watch", "networking.k8s.io/ingressclasses", "", ""),
+    ("watch", "/services", "", ""),
+    ("watch", "discovery.k8s.io/endpointslices", "", ""),
+    ("watch", "/secrets", "", ""),
+    (
+        "patch",
+        "networking.k8s.io/ingresses/status",
+        "shop",
+        "my-site",
+    ),
+    ("create", "events.k8s.io/events", "shop", ""),
+    (
+        "update",
+        "coordination.k8s.io/leases",
+        NAMESPACE,
+        "ingress-controller-leader",
+    ),
+    ("create", "coordination.k8s.io/leases", NAMESPACE, ""),
+    ("update", "/secrets", NAMESPACE, "portreeve-ca"),
+    ("create", "/secrets", NAMESPACE, ""),
+    ("list", "/pods", NAMESPACE, ""),
+];
+
+/// What neither it nor a proxy may do.
+const MAY_NOT: [Act; 24] = [
+    ("update", "networking.k8s.io/ingresses", "shop", "my-site"),
+    ("patch", "networking.k8s.io/ingresses", "shop", "my-site"),
+    (
+        "update",
+        "networking.k8s.io/ingresses/status",
+        "shop",
+        "my-site",
+    ),
+    ("delete", "networking.k8s.io/ingresses", "shop", "my-site"),
+    ("patch", "networking.k8s.io/ingressclasses", "", "portreeve"),
+    ("update", "/secrets", NAMESPACE, "somebodys"),
+    ("delete", "/secrets", NAMESPACE, "portreeve-ca"),
+    ("create", "/secrets", "shop", ""),
+    ("update", "/secrets", "shop", "testsecret-tls"),
+    ("get", "coordination.k8s.io/leases", NAMESPACE, "somebodys"),
+    (
+        "update",
+        "coordination.k8s.io/leases",
+        NAMESPACE,
+        "somebodys",
+    ),
+    ("list", "coordination.k8s.io/leases", NAMESPACE, ""),
+    (
+        "get",
+        "coordination.k8s.io/leases",
+        "kube-system",
+        "ingress-controller-leader",
+    ),
+    ("create", "coordination.k8s.io/leases", "kube-system", ""),
+    ("list", "/pods", "shop", ""),
+    ("get", "/pods/log", NAMESPACE, "any"),
+    ("create", "/pods", NAMESPACE, ""),
+    ("create", "/pods/exec", NAMESPACE, "any"),
+    ("get", "/configmaps", "shop", "any"),
+    ("list", "/namespaces", "", ""),
+    ("list", "/nodes", "", ""),
+    ("patch", "/services/status", NAMESPACE, "portreeve-proxy"),
+    ("delete", "events.k8s.io/events", "shop", "any"),
+    ("impersonate", "/serviceaccounts", "", ""),
+];
+
+/// Neither in what a Pod is given nor in what its process sees.
+pub(crate) async fn proxies_have_no_token(place: &Place) {
+    for pod in place.until_pods("proxy", 2).await {
+        let name = pod.metadata.name.clone().unwrap();
+        let spec = pod.spec.as_ref().unwrap();
+        let volumes = spec.volumes.iter().flatten();
+        let names: Vec<_> = volumes.map(|volume| volume.name.as_str()).collect();
+        assert_eq!(names, ["identity", "cache"]);
+        let root = root(&format!("pod/{NAMESPACE}/{name}/proxy"));
+        assert!(root.join("identity/tls.key").exists());
+        let token = root.join("run/secrets/kubernetes.io/serviceaccount/token");
+        assert!(!token.exists(), "{} exists", token.display());
+    }
+}
+
+/// The file system that a process of the cluster sees.
+fn root(process: &str) -> PathBuf {
+    let folder = std::env::var_os("PORTREEVE_CLUSTER").unwrap();
+    let pids = std::fs::read_to_string(Path::new(&folder).join("pids")).unwrap();
+    let mut lines = pids.lines().filter_map(|line| line.split_once(' '));
+    let (_, pid) = lines.find(|(name, _)| *name == process).unwrap();
+    Path::new("/proc").join(pid).join("root")
+}
+
+pub(crate) async fn are_no_more_than_needed() {
+    let controller = account("portreeve-controller").await;
+    let proxy = account("portreeve-proxy").await;
+    for act in MAY {
+        assert!(
+            may(&controller, act).await,
+            "the controller may not {act:?}"
+        );
+        assert!(!may(&proxy, act).await, "a proxy may {act:?}");
+    }
+    for act in MAY_NOT {
+        assert!(!may(&controller, act).await, "the controller may {act:?}");
+        assert!(!may(&proxy, act).await, "a proxy may {act:?}");
+    }
+}
+
+/// Somebody with the rights of an account.
+async fn account(name: &str) -> Client {
+    let mut config = Config::infer().await.unwrap();
+    let account = format!("system:serviceaccount:{NAMESPACE}:{name}");
+    config.auth_info.impersonate = Some(account);
+    Client::try_from(config).unwrap()
+}
+
+async fn may(client: &Client, (verb, what, namespace, name): Act) -> bool {
+    let mut parts = what.splitn(3, '/');
+    let attributes = json!({
+        "verb": verb,
+        "group": parts.next(),
+        "resource": parts.next(),
+        "subresource": parts.next().unwrap_or_default(),
+        "namespace": namespace,
+        "name": name,
+    });
+    let review = json!({"spec": {"resourceAttributes": attributes}});
+    let review: SelfSubjectAccessReview = serde_json::from_value(review).unwrap();
+    let reviews: Api<SelfSubjectAccessReview> = Api::all(client.clone());
+    let answer = reviews.create(&PostParams::default(), &review).await;
+    answer.unwrap().status.unwrap().allowed
+}
+
+/// Nothing was refused, as far as the API server and the controllers know.
+pub(crate) async fn were_enough(place: &Place) {
+    let request = Request::get("/metrics").body(Vec::new()).unwrap();
+    let metrics = place.client.request_text(request).await.unwrap();
+    let all = metrics
+        .lines()
+        .filter(|line| line.starts_with("apiserver_request_total{"));
+    assert!(all.clone().count() > 20);
+    let refused: Vec<_> = all.filter(|line| line.contains(r#"code="403""#)).collect();
+    assert!(refused.is_empty(), "{refused:#?}");
+
+    let pods: Api<Pod> = place.ours();
+    let controllers = kube::api::ListParams::default();
+    let controllers = controllers.labels("app.kubernetes.io/component=controller");
+    for pod in pods.list(&controllers).await.unwrap() {
+        let name = pod.metadata.name.unwrap();
+        let log = asked("a log", || async {
+            let log = pods.logs(&name, &LogParams::default()).await;
+            log.map_err(|error| error.to_string())
+        });
+        let log = log.await;
+        for word in ["forbidden", "cannot", "allow this ServiceAccount"] {
+            assert!(!log.contains(word), "{name}: {log}");
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! The site of `examples/quickstart`, with backends that a cluster has.
+
+use std::process::Command;
+
+use k8s_openapi::api::core::v1::{Namespace, Service};
+use k8s_openapi::api::events::v1::Event;
+use k8s_openapi::api::networking::v1::Ingress;
+use kube::Api;
+use kube::api::{Patch, PatchParams, PostParams};
+use serde_json::{Value, json};
+
+use crate::place::{Object, Place, asked, ip};
+
+/// What a load balancer would give the proxies.
+pub(crate) const ADDRESS: &str = "192.0.2.10";
+
+const NAMESPACE: &str = "shop";
+
+fn shops<K: Object>(place: &Place) -> Api<K> {
+    Api::namespaced(place.client.clone(), NAMESPACE)
+}
+
+/// Makes everything that the site consists of.
+pub(crate) async fn open(place: &Place) {
+    let namespaces: Api<Namespace> = Api::all(place.client.clone());
+    let shop = object(json!({"metadata": {"name": NAMESPACE}}));
+    namespaces
+        .create(&PostParams::default(), &shop)
+        .await
+        .unwrap();
+    let files = [
+        "loadtest/cluster/quickstart.yaml",
+        "examples/quickstart/ingress.yaml",
+        "examples/quickstart/testsecret-tls.yaml",
+    ];
+    for file in files {
+        place.kubectl(&["-n", NAMESPACE, "apply", "-f", file]);
+    }
+}
+
+/// Each host and path leads to its backend, with TLS and without.
+pub(crate) async fn is_served_by_every_proxy(place: &Place) {
+    for proxy in place.until_pods("proxy", 2).await {
+        let ip = ip(&proxy);
+        for (url, expected) in [
+            ("http://www.my-site.com:8080/", "service: www-"),
+            ("http://wear.my-site.com:8080/", "HTTP/1.1 308"),
+            ("https://wear.my-site.com:8443/", "service: shop-"),
+            ("https://wear.my-site.com:8443/testpath", "service: test-"),
+            ("https://wear.my-site.com:8443/watch/x", "request: GET /x"),
+            ("https://travel.my-site.com:8443/", "service: travel-"),
+            ("http://nobody.example:8080/", "service: default-"),
+        ] {
+            asked(url, || async {
+                let said = curl(&ip, url);
+                said.contains(expected).then_some(()).ok_or(said)
+            })
+            .await;
+        }
+    }
+}
+
+/// Head and body; `ip` stands for DNS.
+fn curl(ip: &str, url: &str) -> String {
+    let mut curl = Command::new("curl");
+    curl.args(["-sik", "--max-time", "5", "--connect-to"]);
+    // A port of its own for each is what is asked for anyway.
+    let said = curl.args([&format!("::{ip}:"), url]).output().unwrap();
+    String::from_utf8_lossy(&said.stdout).into_owned()
+}
+
+/// What the Service of the proxies is given is in the status of the Ingress.
+pub(crate) async fn has_the_address_of_the_proxies(place: &Place) {
+    let given = json!({"status": {"loadBalancer": {"ingress": [{"ip": ADDRESS}]}}});
+    let services = place.ours::<Service>();
+    let (name, params) = ("portreeve-proxy", PatchParams::default());
+    services
+        .patch_status(name, &params, &Patch::Merge(given))
+        .await
+        .unwrap();
+    let is_there = |ingress: &Ingress| (said(ingress) == [ADDRESS]).then_some(());
+    place.until(shops(place), "my-site", is_there).await;
+}
+
+pub(crate) async fn has_no_address(place: &Place) {
+    let is_gone = |ingress: &Ingress| said(ingress).is_empty().then_some(());
+    place.until(shops(place), "my-site", is_gone).await;
+}
+
+/// The addresses that the status of the Ingress has now.
+pub(crate) async fn addresses(place: &Place) -> Vec<String> {
+    said(&shops(place).get("my-site").await.unwrap())
+}
+
+fn said(ingress: &Ingress) -> Vec<String> {
+    let balancer = ingress
+        .status
+        .as_ref()
+        .and_then(|it| it.load_balancer.as_ref());
+    let all = balancer
+        .into_iter()
+        .flat_map(|it| it.ingress.iter().flatten());
+    all.filter_map(|address| address.ip.clone()).collect()
+}
+
+/// An Ingress to a Service that is missing is told of in an Event.
+pub(crate) async fn says_what_is_wrong(place: &Place) {
+    let backend = json!({"service": {"name": "missing", "port": {"number": 80}}});
+    let path = json!({"path": "/", "pathType": "Prefix", "backend": backend});
+    let rule = json!({"host": "lost.example", "http": {"paths": [path]}});
+    let ingress = object::<Ingress>(json!({
+        "metadata": {"name": "lost"},
+        "spec": {"ingressClassName": "portreeve", "rules": [rule]},
+    }));
+    let ingresses: Api<Ingress> = shops(place);
+    ingresses
+        .create(&PostParams::default(), &ingress)
+        .await
+        .unwrap();
+    let is_said = |event: &Event| {
+        let regarding = event.regarding.as_ref()?;
+        let is_it = regarding.kind.as_deref() == Some("Ingress")
+            && regarding.name.as_deref() == Some("lost");
+        let note = event.note.clone().filter(|_| is_it)?;
+        note.contains("missing").then_some(())
+    };
+    place.until_any(shops(place), is_said).await;
+}
+
+fn object<K: serde::de::DeserializeOwned>(value: Value) -> K {
+    serde_json::from_value(value).unwrap()
+}
