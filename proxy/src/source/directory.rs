@@ -304,7 +304,7 @@ mod tests {
         // Whoever reads this file gets an error, root included.
         std::os::unix::fs::symlink("/proc/self/mem", root.join("a.yaml")).unwrap();
         let flags = ["portreeve-proxy", "--manifests", root.to_str().unwrap()];
-        let mut directory = Directory::open(&Options::parse_from(flags)).unwrap();
+        let mut directory = Directory::open(&root, &Options::parse_from(flags)).unwrap();
         let seen = [directory.read().any, directory.read().any];
         std::fs::remove_file(root.join("a.yaml")).unwrap();
         let gone = directory.read().any;
