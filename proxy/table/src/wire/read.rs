@@ -113,6 +113,7 @@ fn closed(route: &RawValue) -> Route {
         path: path.unwrap_or_else(|| PathMatch::Prefix(NormalPath::root())),
         conditions: Conditions::default(),
         filters: Vec::new(),
+        instead_of: None,
         action: Action::Unavailable {
             reason: "this proxy is older than its controller and cannot read the route; update it"
                 .into(),
