@@ -99,8 +99,12 @@ where
                 return;
             }
             self.teller.failed(&failed);
+            if matches!(failed, Error::Unreached(_)) {
+                self.lists.in_vain();
+            }
             if failed.is_forbidden() && self.may_be_forbidden && !self.was_listed {
                 // As good as none, until it is allowed.
+                self.teller.vitals.forbidden();
                 let told = [Event::Begin, Event::End];
                 for event in told {
                     self.teller.tell(event).await.ok();
@@ -119,9 +123,9 @@ where
             send_initial_events: with_list,
         };
         let events = timeout(CALL, self.api.watch(&params, version)).await;
-        let events = events.map_err(|_| Error::NoAnswer)??;
+        let events = events.map_err(|_| Error::NoAnswer)?;
         Ok(Watch {
-            events: Box::pin(events),
+            events: Box::pin(events.map_err(Error::of_call)?),
             until: Instant::now() + lasts + GRACE,
         })
     }

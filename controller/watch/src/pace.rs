@@ -34,6 +34,11 @@ impl Pace {
         self.turns = self.turns.saturating_add(1);
     }
 
+    /// Nobody was there: that cost nobody anything, and whoever comes back is to be noticed soon.
+    pub(crate) fn in_vain(&mut self) {
+        self.turns = self.turns.min(1);
+    }
+
     fn delay(&self) -> Duration {
         let doubled = LEAST.saturating_mul(1 << self.turns.saturating_sub(1).min(10));
         let delay = doubled.min(MOST);
@@ -68,5 +73,21 @@ mod tests {
         pace.turn().await;
         pace.turn().await;
         assert!(before.elapsed() < LEAST * 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_is_not_there_is_asked_again_soon() {
+        let mut pace = Pace::default();
+        for _ in 0..8 {
+            let before = Instant::now();
+            pace.turn().await;
+            pace.in_vain();
+            assert!(before.elapsed() < LEAST * 2);
+        }
+        // Whoever is back may be busy.
+        pace.turn().await;
+        let before = Instant::now();
+        pace.turn().await;
+        assert!(before.elapsed() >= LEAST * 2);
     }
 }

@@ -12,7 +12,9 @@ pub(crate) enum Error {
     Answer(Box<Status>),
     #[error("the API server did not answer in time")]
     NoAnswer,
-    #[error("the API server cannot be reached or breaks off: {}", deepest(.0))]
+    #[error("the API server cannot be reached: {}", deepest(.0))]
+    Unreached(#[source] kube::Error),
+    #[error("the API server breaks off: {}", deepest(.0))]
     Broken(#[source] kube::Error),
     /// What it was, nobody knows, so something may have been missed.
     #[error("the API server sent what cannot be read")]
@@ -57,6 +59,14 @@ impl From<Deaf> for Error {
 }
 
 impl Error {
+    /// What is wrong with a call that was not answered well.
+    pub(super) fn of_call(error: kube::Error) -> Self {
+        match Self::from(error) {
+            Self::Broken(error) => Self::Unreached(error),
+            other => other,
+        }
+    }
+
     fn code(&self) -> Option<u16> {
         match self {
             Self::Answer(status) => Some(status.code),

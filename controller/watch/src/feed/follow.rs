@@ -46,6 +46,9 @@ where
             if error.needs_list() || strikes >= STRIKES {
                 return error;
             }
+            if matches!(error, Error::Unreached(_)) {
+                self.watches.in_vain();
+            }
             self.teller.failed(&error);
         }
     }
