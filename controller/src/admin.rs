@@ -14,10 +14,11 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use portreeve_identity::Identity;
 use portreeve_watch::Health;
 use serde::Serialize;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 
 use crate::counts::Counts;
 use crate::lease::Leadership;
@@ -42,12 +43,26 @@ pub(crate) struct State {
     pub(crate) health: Health,
     pub(crate) counts: Arc<Counts>,
     pub(crate) leadership: Leadership,
+    pub(crate) identity: watch::Receiver<Option<Arc<Identity>>>,
 }
 
 impl State {
-    /// Ready means: everything is known, and the API server was heard of lately.
+    /// Ready means: everything is known, the API server was heard of lately, and proxies are shown
+    /// who we are.
     pub(crate) fn is_ready(&self) -> bool {
-        self.latest.borrow().is_some() && is_fresh(&self.health)
+        self.lacks().is_none()
+    }
+
+    /// What keeps it from being ready.
+    fn lacks(&self) -> Option<&'static str> {
+        if self.latest.borrow().is_none() {
+            return Some("not every kind of object is known yet\n");
+        }
+        if self.identity.borrow().is_none() {
+            return Some("there is no certificate yet; the controller that leads makes it\n");
+        }
+        let stale = "the Kubernetes API has not been heard of for too long\n";
+        (!is_fresh(&self.health)).then_some(stale)
     }
 }
 
@@ -104,15 +119,10 @@ fn answer(state: &State, method: &Method, path: &str) -> Response<Full<Bytes>> {
     let translation = latest.as_ref().map(|latest| &latest.translation);
     match path {
         "/livez" => text(StatusCode::OK, "ok\n"),
-        "/readyz" | "/healthz" if state.is_ready() => text(StatusCode::OK, "ok\n"),
-        "/readyz" | "/healthz" if latest.is_some() => text(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "the Kubernetes API has not been heard of for too long\n",
-        ),
-        "/readyz" | "/healthz" => text(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "not every kind of object is known yet\n",
-        ),
+        "/readyz" | "/healthz" => match state.lacks() {
+            None => text(StatusCode::OK, "ok\n"),
+            Some(lacks) => text(StatusCode::SERVICE_UNAVAILABLE, lacks),
+        },
         "/metrics" => typed(
             metrics::render(state),
             "text/plain; version=0.0.4; charset=utf-8",

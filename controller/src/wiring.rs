@@ -117,7 +117,7 @@ async fn serve(options: Options) -> Result<(), Fatal> {
     let server = Server {
         latest: latest.clone(),
         fleet: Arc::clone(&fleet),
-        identity,
+        identity: identity.clone(),
         is_fresh,
     };
     parts.spawn(named("the listener for proxies", server.run(sessions)));
@@ -127,6 +127,7 @@ async fn serve(options: Options) -> Result<(), Fatal> {
         health,
         counts: Arc::clone(&counts),
         leadership,
+        identity,
     };
     parts.spawn(named("the admin listener", admin::serve(probes, state)));
     let herald = Herald::new(
