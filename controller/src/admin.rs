@@ -69,6 +69,7 @@ impl State {
 /// Whether every watch has heard from the API server lately.
 pub(crate) fn is_fresh(health: &Health) -> bool {
     health.kinds().iter().all(|kind| match kind.last_error {
+        Some(_) if kind.is_forbidden => true,
         Some(_) => kind.silent < FAILING,
         None => kind.silent < SILENT,
     })

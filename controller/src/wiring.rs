@@ -79,7 +79,7 @@ async fn serve(options: Options) -> Result<(), Fatal> {
         client.clone(),
         portreeve_watch::Options {
             scope: options.scope(),
-            kinds: Kinds::all(),
+            kinds: Kinds::all().with_parameters(&namespace),
         },
         |problem| say(format_args!("portreeve-controller: {problem}")),
     );
@@ -98,7 +98,10 @@ async fn serve(options: Options) -> Result<(), Fatal> {
         seen: see,
         service: source.service().cloned(),
     };
-    let translation = options.translation();
+    let translation = portreeve_translate::Options {
+        parameters: Some(namespace.clone()),
+        ..options.translation()
+    };
     parts.spawn(named(
         "the translation",
         lanes::run(store, translation, tell),

@@ -28,8 +28,8 @@ Examples:
 pub struct Options {
     /// Serve the Kubernetes manifests in this directory, and follow its changes.
     ///
-    /// Reads *.yaml, *.yml and *.json below it: Ingress, IngressClass, Service, EndpointSlice and
-    /// Secret. Other kinds are passed over.
+    /// Reads *.yaml, *.yml and *.json below it: Ingress, IngressClass, Service, EndpointSlice,
+    /// Secret and ConfigMap. Other kinds are passed over.
     #[arg(
         long,
         value_name = "DIR",

@@ -15,7 +15,7 @@ use crate::place::{NAMESPACE, Place, asked};
 type Act = (&'static str, &'static str, &'static str, &'static str);
 
 /// What the controller does.
-const MAY: [Act; 12] = [
+const MAY: [Act; 13] = [
     ("watch", "networking.k8s.io/ingresses", "", ""),
     ("watch", "networking.k8s.io/ingressclasses", "", ""),
     ("watch", "/services", "", ""),
@@ -37,6 +37,7 @@ const MAY: [Act; 12] = [
     ("create", "coordination.k8s.io/leases", NAMESPACE, ""),
     ("update", "/secrets", NAMESPACE, "portreeve-ca"),
     ("create", "/secrets", NAMESPACE, ""),
+    ("watch", "/configmaps", NAMESPACE, ""),
     ("list", "/pods", NAMESPACE, ""),
 ];
 

@@ -2,9 +2,9 @@
 
 use std::process::Command;
 
-use k8s_openapi::api::core::v1::{Namespace, Service};
+use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Service};
 use k8s_openapi::api::events::v1::Event;
-use k8s_openapi::api::networking::v1::Ingress;
+use k8s_openapi::api::networking::v1::{Ingress, IngressClass};
 use kube::Api;
 use kube::api::{Patch, PatchParams, PostParams};
 use serde_json::{Value, json};
@@ -125,6 +125,36 @@ pub(crate) async fn says_what_is_wrong(place: &Place) {
         note.contains("missing").then_some(())
     };
     place.until_any(shops(place), is_said).await;
+}
+
+/// A setting of a class that is none is told of in an Event about the class.
+pub(crate) async fn has_a_class_with_a_wrong_setting(place: &Place) {
+    let map = json!({"metadata": {"name": "legacy-class"}, "data": {"profile": "nice"}});
+    let maps = place.ours::<ConfigMap>();
+    maps.create(&PostParams::default(), &object(map))
+        .await
+        .unwrap();
+    let parameters = json!({
+        "kind": "ConfigMap", "name": "legacy-class", "scope": "Namespace", "namespace": "portreeve",
+    });
+    let class = json!({
+        "metadata": {"name": "legacy"},
+        "spec": {"controller": "portreeve.dev/ingress-controller", "parameters": parameters},
+    });
+    let classes: Api<IngressClass> = Api::all(place.client.clone());
+    classes
+        .create(&PostParams::default(), &object(class))
+        .await
+        .unwrap();
+    // What has no namespace is told of in this one.
+    let events = Api::namespaced(place.client.clone(), "default");
+    let is_said = |event: &Event| {
+        let regarding = event.regarding.as_ref()?;
+        let is_it = regarding.kind.as_deref() == Some("IngressClass");
+        let note = event.note.clone().filter(|_| is_it)?;
+        note.contains("nice").then_some(())
+    };
+    place.until_any(events, is_said).await;
 }
 
 fn object<K: serde::de::DeserializeOwned>(value: Value) -> K {

@@ -1,10 +1,11 @@
-//! Which Ingresses are ours, and by which letter each is read.
+//! Which Ingresses are ours, and by which letter each is read; docs/classes.md tells users.
 //!
 //! An Ingress of somebody else's class is none of our business: nothing is said about it.
 
-use k8s_openapi::api::networking::v1::Ingress;
+use k8s_openapi::api::networking::v1::{Ingress, IngressClass};
 
 use crate::options::{Options, Profile};
+use crate::parameters::Settings;
 use crate::snapshot::Snapshot;
 
 /// The annotation that named a class before there was a field for it.
@@ -76,18 +77,25 @@ fn is_ours(name: &str, options: &Options) -> bool {
 
 /// The profile of the IngressClass of this name, when it exists and one of our controllers' is it.
 fn of_class(name: &str, snapshot: &Snapshot, options: &Options) -> Option<Profile> {
-    let controller = snapshot.class(name)?.spec.as_ref()?.controller.as_deref()?;
-    let ours = options.controllers.iter().any(|c| c == controller);
-    ours.then_some(match controller {
+    let class = snapshot.class(name)?;
+    let usual = match controller(class, options)? {
         INGRESS_NGINX => Profile::Nginx,
         _ => Profile::Standard,
-    })
+    };
+    let settings = Settings::of(class, snapshot, options);
+    Some(settings.profile.unwrap_or(usual))
+}
+
+/// The controller of a class, when it is one of ours.
+pub(crate) fn controller<'a>(class: &'a IngressClass, options: &Options) -> Option<&'a str> {
+    let controller = class.spec.as_ref()?.controller.as_deref()?;
+    let ours = options.controllers.iter().any(|c| c == controller);
+    ours.then_some(controller)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use k8s_openapi::api::networking::v1::IngressClass;
     use serde_json::{Value, json};
 
     fn of(ingress: Value, options: &Options) -> Owner {

@@ -41,6 +41,7 @@ pub enum Code {
     BackendUnsupported,
     CertificateExpired,
     CertificateNames,
+    ClassParameters,
     CookiePathNeeded,
     DefaultBackendTaken,
     EndpointRefused,
@@ -175,6 +176,11 @@ pub const CODES: &[CodeEntry] = &[
         Code::CertificateNames,
         "A certificate does not cover a name that it is listed for; the default certificate is served for that name.",
         "Put a certificate for this name into the Secret, or take the name off the list.",
+    ),
+    warning(
+        Code::ClassParameters,
+        "The settings of an IngressClass cannot be read, in whole or in part; it is as without what cannot be read.",
+        "Name a ConfigMap in the controller's namespace, with settings that docs/classes.md has.",
     ),
     warning(
         Code::CookiePathNeeded,

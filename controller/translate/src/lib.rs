@@ -23,6 +23,7 @@ mod merge;
 mod names;
 mod object;
 mod options;
+mod parameters;
 mod path;
 mod reserved;
 mod route;
@@ -76,6 +77,7 @@ pub fn translate(snapshot: &Snapshot, options: &Options) -> Translation {
             .iter()
             .flat_map(|claims| claims.diagnostics.iter().cloned()),
     );
+    diagnostics.extend(parameters::diagnostics(snapshot, options));
     let upstreams = upstreams(snapshot, options, &mut merged);
     diagnostics.append(&mut merged.diagnostics);
     snapshot.name_sources(&mut diagnostics);

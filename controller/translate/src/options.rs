@@ -55,6 +55,8 @@ pub struct Options {
     pub class_by_name: bool,
     /// The profile where no IngressClass decides it.
     pub profile: Profile,
+    /// The namespace of the ConfigMaps that classes have their settings in; any, if it is `None`.
+    pub parameters: Option<String>,
     /// The certificate for names that have none.
     pub default_cert: Option<CertKey>,
     /// Whether endpoints may have loopback addresses.
@@ -75,6 +77,7 @@ impl Default for Options {
             watch_without_class: false,
             class_by_name: false,
             profile: Profile::Standard,
+            parameters: None,
             default_cert: None,
             allow_loopback: false,
             external_names: true,

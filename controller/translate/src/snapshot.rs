@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use k8s_openapi::api::core::v1::{Secret, Service};
+use k8s_openapi::api::core::v1::{ConfigMap, Secret, Service};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use k8s_openapi::api::networking::v1::{Ingress, IngressClass};
 
@@ -43,6 +43,8 @@ pub enum Content {
     EndpointSlice(Arc<EndpointSlice>),
     /// Certificates.
     Secret(SecretObject),
+    /// Settings of classes.
+    ConfigMap(Arc<ConfigMap>),
 }
 
 impl Object {
@@ -65,6 +67,7 @@ impl Object {
             Content::Service(o) => ObjectKey::of(&o.metadata).reference(Kind::Service),
             Content::EndpointSlice(o) => ObjectKey::of(&o.metadata).reference(Kind::EndpointSlice),
             Content::Secret(o) => ObjectKey::of(&o.secret().metadata).reference(Kind::Secret),
+            Content::ConfigMap(o) => ObjectKey::of(&o.metadata).reference(Kind::ConfigMap),
         }
     }
 }
@@ -78,7 +81,7 @@ macro_rules! from_content {
         }
     )*};
 }
-from_content!(Ingress, IngressClass, Service, EndpointSlice);
+from_content!(Ingress, IngressClass, Service, EndpointSlice, ConfigMap);
 
 impl From<Secret> for Object {
     fn from(secret: Secret) -> Self {
@@ -101,6 +104,7 @@ pub struct Snapshot {
     services: Arc<BTreeMap<ObjectKey, Arc<Service>>>,
     slices: Arc<Slices>,
     secrets: Arc<BTreeMap<ObjectKey, SecretObject>>,
+    config_maps: Arc<BTreeMap<ObjectKey, Arc<ConfigMap>>>,
     secrets_unknown: bool,
     sources: Arc<BTreeMap<ObjectRef, Arc<str>>>,
 }
@@ -151,6 +155,7 @@ impl Snapshot {
             }
             Content::Service(new) => drop(Arc::make_mut(&mut self.services).insert(key, new)),
             Content::Secret(new) => drop(Arc::make_mut(&mut self.secrets).insert(key, new)),
+            Content::ConfigMap(new) => drop(Arc::make_mut(&mut self.config_maps).insert(key, new)),
             Content::EndpointSlice(new) => Arc::make_mut(&mut self.slices).insert(new),
         }
         match object.source {
@@ -169,6 +174,7 @@ impl Snapshot {
             Kind::IngressClass => drop(Arc::make_mut(&mut self.classes).remove(&key.name)),
             Kind::Service => drop(Arc::make_mut(&mut self.services).remove(key)),
             Kind::Secret => drop(Arc::make_mut(&mut self.secrets).remove(key)),
+            Kind::ConfigMap => drop(Arc::make_mut(&mut self.config_maps).remove(key)),
             Kind::EndpointSlice => Arc::make_mut(&mut self.slices).remove(key),
         }
         self.forget_source(&key.reference(kind));
@@ -182,6 +188,7 @@ impl Snapshot {
             Kind::IngressClass => &self.classes.get(&key.name)?.metadata,
             Kind::Service => &self.services.get(&key)?.metadata,
             Kind::Secret => &self.secrets.get(&key)?.secret().metadata,
+            Kind::ConfigMap => &self.config_maps.get(&key)?.metadata,
             // They are many, and nobody describes one.
             Kind::EndpointSlice => return None,
         };
@@ -222,6 +229,7 @@ impl Snapshot {
             Content::IngressClass(_) => self.classes.contains_key(&key.name),
             Content::Service(_) => self.services.contains_key(&key),
             Content::Secret(_) => self.secrets.contains_key(&key),
+            Content::ConfigMap(_) => self.config_maps.contains_key(&key),
             Content::EndpointSlice(slice) => self.slices.has(slice),
         }
     }
@@ -242,6 +250,14 @@ impl Snapshot {
 
     pub(crate) fn class(&self, name: &str) -> Option<&IngressClass> {
         self.classes.get(name).map(|class| &**class)
+    }
+
+    pub(crate) fn classes(&self) -> impl Iterator<Item = (&str, &IngressClass)> {
+        self.classes.iter().map(|(name, class)| (&**name, &**class))
+    }
+
+    pub(crate) fn config_map(&self, key: &ObjectKey) -> Option<&ConfigMap> {
+        self.config_maps.get(key).map(|map| &**map)
     }
 
     pub(crate) fn service(&self, key: &ObjectKey) -> Option<&Service> {
@@ -357,6 +373,11 @@ mod tests {
                 Secret {
                     metadata: metadata(),
                     ..Secret::default()
+                }
+                .into(),
+                ConfigMap {
+                    metadata: metadata(),
+                    ..ConfigMap::default()
                 }
                 .into(),
             ]

@@ -10,7 +10,7 @@ use crate::event::{Event, Message, Present, Version};
 use crate::health::Health;
 use crate::kind::Watched;
 use crate::known::{Effect, Known};
-use crate::view::View;
+use crate::view::{View, is_everybodys};
 
 /// Everything that is known.
 pub(crate) struct Facts {
@@ -142,6 +142,9 @@ impl Facts {
             let Watched::Translated(kind) = *watched else {
                 continue;
             };
+            if is_everybodys(kind) {
+                continue;
+            }
             for (key, entry) in known.within(&namespace.name) {
                 match &entry.object.content {
                     Some(content) if counts => self.view.put(None, content),

@@ -26,6 +26,8 @@ pub struct KindHealth {
     pub unreadable: u64,
     /// How many events were older than what was known.
     pub stale: u64,
+    /// Whether it may not be read, and counts as if there were none: nobody waits for it then.
+    pub is_forbidden: bool,
     /// What failed last; `None` since all is well.
     pub last_error: Option<String>,
 }
@@ -67,6 +69,7 @@ impl Vitals {
             errors: 0,
             unreadable: 0,
             stale: 0,
+            is_forbidden: false,
             last_error: None,
         };
         Self {
@@ -80,6 +83,12 @@ impl Vitals {
         let mut now = self.now.lock().unwrap_or_else(PoisonError::into_inner);
         now.1 = Instant::now();
         now.0.last_error = None;
+        now.0.is_forbidden = false;
+    }
+
+    /// The kind may not be read, and that is no failure.
+    pub(crate) fn forbidden(&self) {
+        self.update(|health| health.is_forbidden = true);
     }
 
     /// Something failed. Says whether that is news.

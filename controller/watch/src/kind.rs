@@ -30,28 +30,52 @@ impl fmt::Display for Watched {
 }
 
 /// Which of the translated kinds are watched.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Kinds {
     secrets: bool,
+    /// The namespace of the ConfigMaps that are.
+    parameters: Option<Box<str>>,
 }
 
 impl Kinds {
-    /// Every kind.
+    /// Every kind but ConfigMaps.
     pub fn all() -> Self {
-        Self { secrets: true }
+        Self {
+            secrets: true,
+            parameters: None,
+        }
     }
 
     /// Every kind but Secrets, which are then unknown: for those who must never see one.
     pub fn without_secrets() -> Self {
-        Self { secrets: false }
+        Self {
+            secrets: false,
+            parameters: None,
+        }
     }
 
-    pub(crate) fn has_secrets(self) -> bool {
+    /// The ConfigMaps of this namespace as well, for the settings of classes: elsewhere there may
+    /// be many, and who may write one there need not be who may say how a class is read.
+    #[must_use]
+    pub fn with_parameters(mut self, namespace: &str) -> Self {
+        self.parameters = Some(namespace.into());
+        self
+    }
+
+    pub(crate) fn has_secrets(&self) -> bool {
         self.secrets
     }
 
-    pub(crate) fn iter(self) -> impl Iterator<Item = Kind> {
+    pub(crate) fn parameters(&self) -> Option<&str> {
+        self.parameters.as_deref()
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = Kind> {
         let all = Kind::ALL.into_iter();
-        all.filter(move |kind| self.secrets || *kind != Kind::Secret)
+        all.filter(|kind| match kind {
+            Kind::Secret => self.secrets,
+            Kind::ConfigMap => self.parameters.is_some(),
+            _ => true,
+        })
     }
 }

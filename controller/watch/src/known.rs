@@ -144,6 +144,7 @@ fn is_same(old: &Content, new: &Content) -> bool {
         (Content::IngressClass(old), Content::IngressClass(new)) => old == new,
         (Content::Service(old), Content::Service(new)) => old == new,
         (Content::EndpointSlice(old), Content::EndpointSlice(new)) => old == new,
+        (Content::ConfigMap(old), Content::ConfigMap(new)) => old == new,
         (Content::Secret(old), Content::Secret(new)) => old.secret() == new.secret(),
         _ => false,
     }

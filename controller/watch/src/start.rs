@@ -1,7 +1,7 @@
 //! Starts one feed for each kind, with the permissions that its scope leaves it.
 
 use k8s_openapi::NamespaceResourceScope;
-use k8s_openapi::api::core::v1::{Namespace, Secret, Service};
+use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Secret, Service};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use k8s_openapi::api::networking::v1::{Ingress, IngressClass};
 use kube::{Api, Client, Resource};
@@ -27,6 +27,8 @@ pub(crate) struct Start {
     pub client: Client,
     pub scope: Scope,
     pub kinds: Vec<Watched>,
+    /// The namespace of ConfigMaps, if they are among the kinds.
+    pub parameters: Box<str>,
     pub out: mpsc::Sender<Message>,
     pub health: Health,
     pub report: Report,
@@ -47,6 +49,12 @@ pub(crate) fn all(start: &Start) -> JoinSet<()> {
             }
             Watched::Translated(Kind::Secret) => {
                 start.namespaced::<Secret>(&mut tasks, Some(TLS_SECRETS));
+            }
+            Watched::Translated(Kind::ConfigMap) => {
+                let api: Api<Lenient<ConfigMap>> =
+                    Api::namespaced(start.client.clone(), &start.parameters);
+                // Without the right to read them, classes have no settings.
+                start.feed(&mut tasks, api, Selector::default(), true);
             }
             Watched::Namespace => {
                 let labels = match &start.scope {

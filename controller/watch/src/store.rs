@@ -66,6 +66,7 @@ impl Store {
         let feeds = start::all(&Start {
             client,
             scope: options.scope,
+            parameters: options.kinds.parameters().unwrap_or_default().into(),
             kinds: kinds.clone(),
             out,
             health: health.clone(),

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use k8s_openapi::api::core::v1::{Namespace, Secret, Service, ServicePort, ServiceSpec};
+use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Secret, Service, ServicePort, ServiceSpec};
 use k8s_openapi::api::discovery::v1::{Endpoint, EndpointPort, EndpointSlice};
 use k8s_openapi::api::networking::v1::{Ingress, IngressClass, IngressClassSpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
@@ -60,7 +60,7 @@ impl Trim for IngressClass {
     fn trim(self) -> Trimmed {
         let spec = self.spec.map(|spec| IngressClassSpec {
             controller: spec.controller,
-            ..IngressClassSpec::default()
+            parameters: spec.parameters,
         });
         let class = Self {
             metadata: identity(self.metadata),
@@ -157,6 +157,19 @@ impl Trim for Secret {
             ..Self::default()
         };
         Content::Secret(SecretObject::new(Arc::new(secret))).into()
+    }
+}
+
+impl Trim for ConfigMap {
+    const KIND: Watched = Watched::Translated(Kind::ConfigMap);
+
+    fn trim(self) -> Trimmed {
+        let map = Self {
+            metadata: identity(self.metadata),
+            data: self.data,
+            ..Self::default()
+        };
+        Content::ConfigMap(Arc::new(map)).into()
     }
 }
 

@@ -7,6 +7,12 @@ use portreeve_translate::{Content, Kind, Object, ObjectKey, Snapshot};
 
 use crate::changed::Changed;
 
+/// Whether objects of a kind count whatever their namespace: classes have none, and their settings
+/// are in the controller's.
+pub(crate) fn is_everybodys(kind: Kind) -> bool {
+    matches!(kind, Kind::IngressClass | Kind::ConfigMap)
+}
+
 /// The objects that count.
 pub(crate) struct View {
     snapshot: Arc<Snapshot>,
@@ -32,7 +38,7 @@ impl View {
     /// Whether an object counts.
     pub(crate) fn has(&self, kind: Kind, key: &ObjectKey) -> bool {
         let namespaces = self.namespaces.as_ref();
-        kind == Kind::IngressClass || namespaces.is_none_or(|all| all.contains(&key.namespace))
+        is_everybodys(kind) || namespaces.is_none_or(|all| all.contains(&key.namespace))
     }
 
     /// Takes an object in place of what it was before.

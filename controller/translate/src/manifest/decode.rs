@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use k8s_openapi::api::core::v1::{Secret, Service};
+use k8s_openapi::api::core::v1::{ConfigMap, Secret, Service};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use k8s_openapi::api::networking::v1::{Ingress, IngressClass};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
@@ -78,6 +78,9 @@ fn usable(kind: Kind, object: &ObjectRef, value: &Value) -> (Option<Content>, Ve
         Kind::Service => typed(object, value, |o: Service| Content::Service(Arc::new(o))),
         Kind::EndpointSlice => typed(object, value, |o: EndpointSlice| {
             Content::EndpointSlice(Arc::new(o))
+        }),
+        Kind::ConfigMap => typed(object, value, |o: ConfigMap| {
+            Content::ConfigMap(Arc::new(o))
         }),
         Kind::Secret => typed(object, value, |o: Secret| {
             Content::Secret(SecretObject::new(Arc::new(with_string_data(o))))

@@ -97,6 +97,9 @@ impl Case {
         for (name, value) in document.as_object().unwrap() {
             match (name.as_str(), value) {
                 ("kind" | "cluster", _) => {}
+                ("parameters", Value::String(namespace)) => {
+                    options.parameters = Some(namespace.clone());
+                }
                 ("profile", Value::String(profile)) => options.profile = profile.parse().unwrap(),
                 ("secrets", Value::String(unknown)) if unknown == "unknown" => {
                     self.without_secrets = true;

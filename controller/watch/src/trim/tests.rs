@@ -18,6 +18,7 @@ fn trimmed(object: &Object) -> Object {
         Content::IngressClass(object) => IngressClass::clone(object).trim(),
         Content::Service(object) => Service::clone(object).trim(),
         Content::EndpointSlice(object) => EndpointSlice::clone(object).trim(),
+        Content::ConfigMap(object) => ConfigMap::clone(object).trim(),
         Content::Secret(object) => Secret::clone(object.secret()).trim(),
         // The API server keeps no such objects: nothing of them is ever trimmed.
         Content::Refused(_) => return object.clone(),

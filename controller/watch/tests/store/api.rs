@@ -33,13 +33,14 @@ pub(crate) struct Stream {
     lines: Sender<Bytes, Infallible>,
 }
 
-pub(crate) const KINDS: [&str; 6] = [
+pub(crate) const KINDS: [&str; 7] = [
     "ingresses",
     "ingressclasses",
     "services",
     "endpointslices",
     "secrets",
     "namespaces",
+    "configmaps",
 ];
 
 impl Api {

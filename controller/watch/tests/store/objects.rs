@@ -75,3 +75,8 @@ pub(crate) fn reached_at(mut object: Value, address: &str, version: u64) -> Valu
     object["metadata"]["resourceVersion"] = version.to_string().into();
     object
 }
+
+/// Settings of a class.
+pub(crate) fn config_map(namespace: &str, name: &str, version: u64) -> Value {
+    json!({"metadata": metadata(namespace, name, version), "data": {"profile": "nginx"}})
+}

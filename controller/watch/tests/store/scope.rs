@@ -1,9 +1,9 @@
 //! Which namespaces count.
 
-use portreeve_watch::Scope;
+use portreeve_watch::{Kinds, Scope};
 use serde_json::json;
 
-use crate::objects::{class, ingress, ingress_in, namespace, slice};
+use crate::objects::{class, config_map, ingress, ingress_in, namespace, slice};
 use crate::world::{World, in_time};
 
 #[tokio::test(start_paused = true)]
@@ -106,4 +106,44 @@ async fn namespaces_that_gain_or_lose_the_label_bring_or_take_what_is_in_them() 
     namespaces.says("ADDED", &namespace("shop", 105)).await;
     world.changed().await;
     assert_eq!(world.hosts(), ["b", "c"], "it was watched all the while");
+}
+
+#[tokio::test(start_paused = true)]
+async fn settings_of_classes_count_whichever_namespaces_do_and_may_be_forbidden() {
+    let kinds = Kinds::all().with_parameters("portreeve");
+    let mut world = World::of(Scope::Selected("team=web".into()), kinds);
+    let kinds = ["ingresses", "services", "endpointslices", "secrets"];
+    let mut watches = world.empty(&kinds).await;
+    let mut named = class("mine", 1);
+    named["spec"]["parameters"] = json!({
+        "kind": "ConfigMap", "name": "mine", "scope": "Namespace", "namespace": "portreeve",
+    });
+    watches
+        .0
+        .push(world.api.lists("ingressclasses", &[named]).await);
+    let label = [namespace("portreeve", 3)];
+    let mut namespaces = world.api.lists("namespaces", &label).await;
+    let asked = in_time(world.api.asked("configmaps")).await;
+    assert_eq!(asked.path, "/api/v1/namespaces/portreeve/configmaps");
+    asked.fails(403);
+    world.changed().await;
+    let said = |world: &World| world.translation().diagnostics.len();
+    assert_eq!(said(&world), 1, "it is missing, as far as anybody knows");
+    let forbidden = |world: &World| world.health("ConfigMap").is_forbidden;
+    assert!(forbidden(&world), "it is nothing to wait for");
+
+    let map = [config_map("portreeve", "mine", 4)];
+    let mut maps = in_time(world.api.lists("configmaps", &map)).await;
+    assert!(world.changed().await.routes);
+    assert_eq!(said(&world), 0);
+    assert!(!forbidden(&world));
+    namespaces
+        .says("DELETED", &namespace("portreeve", 101))
+        .await;
+    world.unchanged().await;
+    assert_eq!(said(&world), 0);
+    maps.says("DELETED", &config_map("portreeve", "mine", 102))
+        .await;
+    assert!(world.changed().await.routes);
+    assert_eq!(said(&world), 1);
 }

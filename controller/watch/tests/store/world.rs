@@ -27,9 +27,12 @@ pub(crate) struct Watches(
 
 impl World {
     pub(crate) fn new(scope: Scope) -> Self {
+        Self::of(scope, Kinds::all())
+    }
+
+    pub(crate) fn of(scope: Scope, kinds: Kinds) -> Self {
         let (api, client) = Api::new();
         let problems = Arc::default();
-        let kinds = Kinds::all();
         let store = start(client, Options { scope, kinds }, &problems);
         Self {
             api,
