@@ -1,3 +1,5 @@
+//! When something is said, said again, and said no more.
+
 use super::*;
 use portreeve_translate::Kind;
 use std::sync::Arc;

@@ -1,3 +1,5 @@
+//! What is written, when again, and when no more.
+
 use super::*;
 
 fn addresses(ips: &[&str]) -> Vec<IngressLoadBalancerIngress> {
