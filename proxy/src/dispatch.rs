@@ -89,7 +89,9 @@ impl<'a> Call<'a> {
         let tunnel = request.upgrade.take().filter(|_| opens_tunnel);
         let tunnel = tunnel.map(|client| Wish::new(client, &request.parts.headers));
         let takes_trailers = forward::accepts_trailers(&request.parts.headers);
-        let user_agent = request.parts.headers.get(USER_AGENT).cloned();
+        // Only a cookie's attributes depend on it.
+        let affinity = destination.backend.affinity.as_ref();
+        let user_agent = affinity.and_then(|_| request.parts.headers.get(USER_AGENT).cloned());
         let speaks_grpc = transport.is_multiplexed();
         let deadline = speaks_grpc.then(|| grpc::deadline(&request.parts.headers));
         let (request, progress) = self.rewrite(request, transport, opens_tunnel, record)?;
