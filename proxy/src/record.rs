@@ -33,6 +33,7 @@ pub(crate) struct Record {
     head_room: usize,
     line: Option<Box<Line>>,
     request_id: Box<str>,
+    head_bytes: u64,
     upload: Option<Arc<Progress>>,
     route: Option<Arc<RouteMetrics>>,
     attempt: Option<Attempt>,
@@ -91,6 +92,7 @@ impl Record {
             head_room: 0,
             line: worker.log.as_ref().map(|_| Line::of(parts)),
             request_id: "".into(),
+            head_bytes: head_bytes(parts),
             upload: None,
             route: None,
             attempt: None,
@@ -125,7 +127,8 @@ impl Record {
     }
 
     fn request_bytes(&self) -> u64 {
-        self.upload.as_ref().map_or(0, |upload| upload.bytes())
+        let body = self.upload.as_ref().map_or(0, |upload| upload.bytes());
+        self.head_bytes + body
     }
 
     /// The endpoint it is sent to, from when, and under which name.
@@ -265,6 +268,27 @@ impl Ended {
             response_seconds: attempt.map(|a| seconds(a.began, a.end.unwrap_or(now))),
         }
     }
+}
+
+/// How long a head is: HTTP/1's as it is usually written, HTTP/2's before it is compressed.
+fn head_bytes(parts: &Parts) -> u64 {
+    const LINE: usize = "  HTTP/1.1\r\n\r\n".len();
+    const FIELD: usize = ": \r\n".len();
+    const PSEUDO_FIELDS: usize = ":method:scheme:authority:path".len();
+    let uri = &parts.uri;
+    let scheme = uri.scheme_str().map_or(0, str::len);
+    let authority = uri.authority().map_or(0, |host| host.as_str().len());
+    let path = uri.path_and_query().map_or(0, |path| path.as_str().len());
+    let fields = parts.headers.iter();
+    let fields: usize = fields
+        .map(|(name, value)| name.as_str().len() + value.len())
+        .sum();
+    let around = match parts.version {
+        Version::HTTP_2 => PSEUDO_FIELDS,
+        _ if scheme > 0 => LINE + FIELD * parts.headers.len() + "://".len(),
+        _ => LINE + FIELD * parts.headers.len(),
+    };
+    (parts.method.as_str().len() + scheme + authority + path + fields + around) as u64
 }
 
 fn seconds(from: u64, to: u64) -> f64 {

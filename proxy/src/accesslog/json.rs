@@ -35,7 +35,7 @@ fields! {
     request_proto: Option<String>, "The version of HTTP.";
     path: Option<&'a str>, "The path as it came, without the query.";
     request_query: Option<&'a str>, "The query.";
-    request_length: u64, "The length of the request's body, as far as it came.";
+    request_length: u64, "The length of the request, its head and its body, as far as it was read, without the framing of chunks; 0 of what never became a request. The length of an HTTP/1 head is that of its request line and its fields, each with one space behind its colon. Of an HTTP/2 head it is that of the names and values of all fields before they are compressed.";
     method: Option<&'a str>, "The method.";
     http_referrer: Option<String>, "The request's `Referer`.";
     http_user_agent: Option<String>, "The request's `User-Agent`.";

@@ -74,7 +74,7 @@ families! {
     RESPONSE_SECONDS = Histogram "nginx_ingress_controller_response_duration_seconds" ROUTE,
         "From the beginning of the last try of an endpoint to the last byte of its response.";
     REQUEST_BYTES = Histogram "nginx_ingress_controller_request_size" ROUTE,
-        "The length of a request's body as far as it came, in bytes.";
+        "The length of a request, its head and its body as far as that was read, in bytes.";
     RESPONSE_BYTES = Histogram "nginx_ingress_controller_response_size" ROUTE,
         "The length of a response's body, in bytes.";
     CONNECTIONS = Gauge "nginx_ingress_controller_nginx_process_connections" &["state"],

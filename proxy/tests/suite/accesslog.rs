@@ -5,10 +5,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, Mutex};
 
+use http::Request;
 use serde_json::Value;
 
 use crate::harness::{
-    Backend, Client, Ingress, Proxy, Started, get, requests, service, wait_until,
+    Backend, Client, H2Client, Ingress, Proxy, Started, get, requests, service, wait_until,
 };
 
 fn serving(backends: &[&Backend]) -> Started {
@@ -46,20 +47,24 @@ fn ask(proxy: &Started, request: &str) {
 fn lines_are_ingress_nginxs() {
     let backend = Backend::named("hello");
     let proxy = shop(&backend, "nginx");
-    ask(
-        &proxy,
-        "GET /shop?a=b HTTP/1.1\r\nhost: a.example\r\nuser-agent: u\"\r\nreferer: r\r\nx-request-id: fixed\r\n\r\n",
-    );
-    ask(&proxy, "GET /else HTTP/1.1\r\nhost: a.example\r\n\r\n");
+    let taken = "GET /shop?a=b HTTP/1.1\r\nhost: a.example\r\nuser-agent: u\"\r\nreferer: r\r\nx-request-id: fixed\r\n\r\n";
+    let missing = "GET /else HTTP/1.1\r\nhost: a.example\r\n\r\n";
+    ask(&proxy, taken);
+    ask(&proxy, missing);
     wait_until("two lines", || proxy.logged().lines().count() == 2);
     let logged = proxy.logged();
     let lines: Vec<_> = logged.lines().map(without_times).collect();
     let upstream = backend.address;
+    let (taken, missing) = (taken.len(), missing.len());
     assert_eq!(
         lines,
         [
-            format!("127.0.0.1 - - [TIME] \"GET /shop?a=b HTTP/1.1\" 200 5 \"r\" \"u\\x22\" 0 SECONDS [t-s-80] [] {upstream} 5 SECONDS 200 fixed"),
-            "127.0.0.1 - - [TIME] \"GET /else HTTP/1.1\" 404 14 \"-\" \"-\" 0 SECONDS [] [] - - - - ".to_string(),
+            format!(
+                "127.0.0.1 - - [TIME] \"GET /shop?a=b HTTP/1.1\" 200 5 \"r\" \"u\\x22\" {taken} SECONDS [t-s-80] [] {upstream} 5 SECONDS 200 fixed"
+            ),
+            format!(
+                "127.0.0.1 - - [TIME] \"GET /else HTTP/1.1\" 404 14 \"-\" \"-\" {missing} SECONDS [] [] - - - - "
+            ),
         ]
     );
 }
@@ -89,10 +94,8 @@ fn json_lines_say_who_and_why() {
         record.read_until(stream, |_| false);
     });
     let proxy = shop(&backend, "json");
-    ask(
-        &proxy,
-        "POST /shop HTTP/1.1\r\nhost: a.example\r\nauthorization: Basic secret\r\ncookie: secret\r\ncontent-length: 2\r\n\r\nhi",
-    );
+    let post = "POST /shop HTTP/1.1\r\nhost: a.example\r\nauthorization: Basic secret\r\ncookie: secret\r\ncontent-length: 2\r\n\r\nhi";
+    ask(&proxy, post);
     let normal = line(&proxy, 0);
     for (key, expected) in [
         ("status", Value::from(200)),
@@ -100,7 +103,7 @@ fn json_lines_say_who_and_why() {
         ("path", "/shop".into()),
         ("vhost", "a.example".into()),
         ("bytes_sent", 2.into()),
-        ("request_length", 2.into()),
+        ("request_length", post.len().into()),
         ("remote_addr", "127.0.0.1".into()),
         ("namespace", "t".into()),
         ("ingress_name", "web".into()),
@@ -286,4 +289,29 @@ fn what_never_became_a_request_is_logged() {
         assert_eq!(line["remote_addr"], "127.0.0.1");
         assert_eq!(refusals(), before + 1.0, "{line}");
     }
+}
+
+#[test]
+fn a_requests_length_is_that_of_its_head_and_body() {
+    let backend = Backend::named("b");
+    let proxy = serving(&[&backend]);
+    let sized = "POST /a?b HTTP/1.1\r\nHost: a.example\r\nContent-Length: 5\r\n\r\nhello";
+    let whole = "GET http://a.example/a?b HTTP/1.1\r\nHost: a.example\r\n\r\n";
+    let chunked = "POST / HTTP/1.1\r\nHost: a.example\r\nTransfer-Encoding: chunked\r\n\r\n";
+    for (number, (request, rest, length)) in [
+        (sized, "", sized.len()),
+        (whole, "", whole.len()),
+        (chunked, "5\r\nhello\r\n0\r\n\r\n", chunked.len() + 5),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        ask(&proxy, &format!("{request}{rest}"));
+        assert_eq!(line(&proxy, number)["request_length"], length, "{request}");
+    }
+    let h2 = H2Client::connect(proxy.http());
+    let request = Request::post("http://a.example/a?b").header("x-a", "b");
+    h2.post(request.body(()).unwrap(), "hello", None);
+    let sent = ":methodPOST:schemehttp:authoritya.example:path/a?bx-abhello";
+    assert_eq!(line(&proxy, 3)["request_length"], sent.len());
 }

@@ -33,8 +33,11 @@ fn ask(proxy: &Started, request: &str) -> u16 {
 fn requests_are_counted_by_what_served_them() {
     let backend = Backend::named("hello");
     let proxy = serving(&backend);
+    let mut heads = 0;
     for path in ["/shop", "/shop/x", "/shop?y"] {
-        assert_eq!(get(proxy.http(), "a.example", path).status, 200);
+        let get = format!("GET {path} HTTP/1.1\r\nhost: a.example\r\n\r\n");
+        assert_eq!(ask(&proxy, &get), 200);
+        heads += get.len();
     }
     let post = "POST /shop HTTP/1.1\r\nhost: a.example\r\ncontent-length: 9\r\n\r\n123456789";
     assert_eq!(ask(&proxy, post), 413);
@@ -62,7 +65,7 @@ fn requests_are_counted_by_what_served_them() {
     for (name, expected) in [
         ("nginx_ingress_controller_response_size_sum", 15.0),
         ("nginx_ingress_controller_response_size_count", 3.0),
-        ("nginx_ingress_controller_request_size_sum", 0.0),
+        ("nginx_ingress_controller_request_size_sum", heads as f64),
         (
             "nginx_ingress_controller_request_duration_seconds_count",
             3.0,
@@ -78,13 +81,19 @@ fn requests_are_counted_by_what_served_them() {
     ] {
         assert_eq!(proxy.metric(name, &[got]), expected, "{name}");
     }
-    // A body counts as far as it came, whether or not it said its length.
+    // A head counts, and a body as far as it came, whether or not it said its length.
     let size = "nginx_ingress_controller_request_size_sum";
     let chunked = "PUT /shop HTTP/1.1\r\nhost: a.example\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n";
     assert_eq!(ask(&proxy, chunked), 200);
     let sized = "PATCH /shop HTTP/1.1\r\nhost: a.example\r\ncontent-length: 4\r\n\r\nabcd";
     assert_eq!(ask(&proxy, sized), 200);
-    for (method, expected) in [("PUT", 3.0), ("PATCH", 4.0), ("POST", 0.0)] {
+    let chunks = "3\r\nabc\r\n0\r\n\r\n".len();
+    for (method, expected) in [
+        ("PUT", chunked.len() - chunks + 3),
+        ("PATCH", sized.len()),
+        ("POST", post.len() - 9),
+    ] {
+        let expected = expected as f64;
         let label = format!("method=\"{method}\"");
         wait_until(method, || proxy.metric(size, &[&label]) == expected);
     }
