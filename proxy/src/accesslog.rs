@@ -14,11 +14,12 @@ use std::time::Duration;
 
 use http::header::{HOST, REFERER, USER_AGENT};
 use http::request::Parts;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, Version};
+use http::{HeaderName, HeaderValue, Method, Uri, Version};
 
 #[cfg(test)]
 pub(crate) use json::FIELDS;
 
+use crate::forward;
 use crate::metrics::RouteLabels;
 
 /// How the access log is written.
@@ -66,13 +67,15 @@ pub(crate) struct Line {
     referer: Option<HeaderValue>,
     user_agent: Option<HeaderValue>,
     forwarded_for: Option<HeaderValue>,
+    /// The client's own, when that is usable, and then what the endpoint got.
+    pub(crate) request_id: Option<HeaderValue>,
 }
 
 /// What a line needs of the rest.
 #[derive(Debug)]
 pub(crate) struct Outcome<'a> {
     pub(crate) remote: SocketAddr,
-    pub(crate) request_id: &'a str,
+    pub(crate) request_id: HeaderValue,
     pub(crate) status: u16,
     pub(crate) bytes_sent: u64,
     pub(crate) request_length: u64,
@@ -146,6 +149,7 @@ impl Line {
             referer: field(REFERER),
             user_agent: field(USER_AGENT),
             forwarded_for: field(HeaderName::from_static("x-forwarded-for")),
+            request_id: forward::request_id(&parts.headers).cloned(),
         })
     }
 }
@@ -154,13 +158,14 @@ impl<'a> Outcome<'a> {
     /// Of what never became a request.
     pub(crate) fn refused(
         remote: SocketAddr,
+        request_id: HeaderValue,
         status: u16,
         reason: &'static str,
         why: Option<&'a str>,
     ) -> Self {
         Self {
             remote,
-            request_id: "",
+            request_id,
             status,
             bytes_sent: 0,
             request_length: 0,
@@ -214,12 +219,6 @@ impl AccessLog {
     }
 }
 
-/// The value of `X-Request-ID`, as text for the log.
-pub(crate) fn request_id(headers: &HeaderMap) -> String {
-    let id = headers.get("x-request-id");
-    id.map_or_else(String::new, |id| nginx::escape(id.as_bytes()))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -235,7 +234,7 @@ mod tests {
     pub(super) fn outcome(route: &RouteLabels) -> Outcome<'_> {
         Outcome {
             remote: "192.0.2.1:5".parse().unwrap(),
-            request_id: "abc",
+            request_id: HeaderValue::from_static("abc"),
             status: 200,
             bytes_sent: 12,
             request_length: 3,

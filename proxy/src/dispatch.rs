@@ -153,7 +153,7 @@ impl<'a> Call<'a> {
                 reuse: tries.reuse(),
             };
             let started = self.worker.now_micros();
-            record.sent_to(endpoint.address, started, request.as_ref());
+            record.sent_to(endpoint.address, started);
             let sent = self.worker.pool.send(key, request, terms).await;
             match sent.and_then(unambiguous) {
                 Ok(answer) => {
@@ -280,6 +280,7 @@ impl<'a> Call<'a> {
             self.conn,
             || worker.request_id(),
         );
+        record.sent_as(&parts.headers);
         forward::uri(&mut parts, self.target, rewritten.as_deref(), transport)?;
         forward::frame(&mut parts, &body.size_hint(), !body.is_end_stream());
         if opens_tunnel {

@@ -120,7 +120,7 @@ pub(crate) fn headers(
     if let Some(claimed) = claimed {
         headers.insert(ORIGINAL_FORWARDED_FOR, claimed);
     }
-    if !headers.get(REQUEST_ID).is_some_and(is_request_id) {
+    if self::request_id(headers).is_none() {
         headers.insert(REQUEST_ID, request_id());
     }
     let host = match &forward.host {
@@ -190,6 +190,11 @@ fn join_cookies(headers: &mut HeaderMap) {
     if let Ok(joined) = HeaderValue::from_bytes(&all.join(&b"; "[..])) {
         headers.insert(COOKIE, joined);
     }
+}
+
+/// The id that a request has brought along, when that is usable.
+pub(crate) fn request_id(headers: &HeaderMap) -> Option<&HeaderValue> {
+    headers.get(REQUEST_ID).filter(|id| is_request_id(id))
 }
 
 /// A client's own id is kept when it is nothing but an id.

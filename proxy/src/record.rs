@@ -9,11 +9,12 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use http::request::Parts;
-use http::{Method, Request, Version};
+use http::{HeaderMap, Method, Version};
 
-use crate::accesslog::{self, Line, Outcome};
+use crate::accesslog::{Line, Outcome};
 use crate::conn::Conn;
 use crate::error::{Error, Reason};
+use crate::forward;
 use crate::metrics::{Observation, RouteMetrics};
 use crate::upload::Progress;
 use crate::worker::Worker;
@@ -32,7 +33,6 @@ pub(crate) struct Record {
     /// How much room its head takes of its connection's.
     head_room: usize,
     line: Option<Box<Line>>,
-    request_id: Box<str>,
     head_bytes: u64,
     upload: Option<Arc<Progress>>,
     route: Option<Arc<RouteMetrics>>,
@@ -91,7 +91,6 @@ impl Record {
             method: parts.method.clone(),
             head_room: 0,
             line: worker.log.as_ref().map(|_| Line::of(parts)),
-            request_id: "".into(),
             head_bytes: head_bytes(parts),
             upload: None,
             route: None,
@@ -131,13 +130,15 @@ impl Record {
         self.head_bytes + body
     }
 
-    /// The endpoint it is sent to, from when, and under which name.
-    pub(crate) fn sent_to<B>(
-        &mut self,
-        endpoint: SocketAddr,
-        began: u64,
-        request: Option<&Request<B>>,
-    ) {
+    /// The head with which it is sent to endpoints.
+    pub(crate) fn sent_as(&mut self, headers: &HeaderMap) {
+        if let Some(line) = &mut self.line {
+            line.request_id = forward::request_id(headers).cloned();
+        }
+    }
+
+    /// The endpoint it is sent to, and from when.
+    pub(crate) fn sent_to(&mut self, endpoint: SocketAddr, began: u64) {
         self.attempt = Some(Attempt {
             endpoint,
             began,
@@ -145,9 +146,6 @@ impl Record {
             head: None,
             end: None,
         });
-        if let Some(request) = request.filter(|_| self.line.is_some()) {
-            self.request_id = accesslog::request_id(request.headers()).into();
-        }
     }
 
     /// The endpoint's response has begun.
@@ -228,10 +226,11 @@ impl Record {
         let (Some(log), Some(line)) = (&self.worker.log, &self.line) else {
             return;
         };
+        let id = line.request_id.clone();
         let attempt = self.attempt.as_ref();
         let outcome = Outcome {
             remote: self.conn.peer,
-            request_id: &self.request_id,
+            request_id: id.unwrap_or_else(|| self.worker.request_id()),
             status: ended.status,
             bytes_sent: self.response_bytes,
             request_length: self.request_bytes(),

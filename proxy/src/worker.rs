@@ -214,7 +214,8 @@ impl Worker {
     ) {
         self.counters().refuse(reason);
         if let Some(log) = &self.log {
-            let outcome = Outcome::refused(client, status, reason.name(), why);
+            let id = self.request_id();
+            let outcome = Outcome::refused(client, id, status, reason.name(), why);
             self.counters().lose_lines(log.write(None, &outcome));
         }
     }

@@ -27,7 +27,7 @@ fields! {
     time: String, "When the request had ended.";
     remote_addr: String, "The client's address.";
     x_forwarded_for: Option<String>, "The request's `X-Forwarded-For`, as it came.";
-    request_id: &'a str, "The `X-Request-ID` that the endpoint got.";
+    request_id: Option<&'a str>, "The `X-Request-ID` that the endpoint got; without an endpoint the client's own, or a new one.";
     bytes_sent: u64, "The length of the response's body, as far as it was handed on.";
     request_time: f64, "Seconds from the request's head to the end of its response.";
     status: u16, "The response's status; 499 when the client went away before there was one, 444 when what it sent was not answered.";
@@ -65,7 +65,7 @@ pub(super) fn write(out: &mut Vec<u8>, line: Option<&Line>, seen: &Outcome<'_>) 
             .to_string(),
         remote_addr: seen.remote.ip().to_string(),
         x_forwarded_for: field(|line| line.forwarded_for.as_ref()),
-        request_id: seen.request_id,
+        request_id: seen.request_id.to_str().ok(),
         bytes_sent: seen.bytes_sent,
         request_time: seen.request_seconds,
         status: seen.status,

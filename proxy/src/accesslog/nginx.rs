@@ -36,7 +36,7 @@ pub(super) fn write(out: &mut Vec<u8>, line: Option<&Line>, seen: &Outcome<'_>) 
         or_dash(seen.upstream.map(|_| seen.bytes_sent.to_string())),
         or_dash(seen.response_seconds.map(|seconds| format!("{seconds:.3}"))),
         or_dash(seen.upstream_status.map(|status| status.to_string())),
-        seen.request_id,
+        escape(seen.request_id.as_bytes()),
     );
 }
 
@@ -50,7 +50,7 @@ fn target(uri: &Uri) -> &str {
 }
 
 /// nginx's own escaping: what could end the field or the line becomes `\xXX`.
-pub(super) fn escape(bytes: &[u8]) -> String {
+fn escape(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len());
     for byte in bytes {
         match byte {
@@ -88,11 +88,17 @@ mod tests {
         write(
             &mut out,
             None,
-            &Outcome::refused(client, 400, "malformed", None),
+            &Outcome::refused(
+                client,
+                HeaderValue::from_static("abc"),
+                400,
+                "malformed",
+                None,
+            ),
         );
         let text = String::from_utf8(out).unwrap();
         assert!(
-            text.ends_with("] \"\" 400 0 \"-\" \"-\" 0 0.000 [] [] - - - - \n"),
+            text.ends_with("] \"\" 400 0 \"-\" \"-\" 0 0.000 [] [] - - - - abc\n"),
             "{text}"
         );
     }

@@ -48,7 +48,7 @@ fn lines_are_ingress_nginxs() {
     let backend = Backend::named("hello");
     let proxy = shop(&backend, "nginx");
     let taken = "GET /shop?a=b HTTP/1.1\r\nhost: a.example\r\nuser-agent: u\"\r\nreferer: r\r\nx-request-id: fixed\r\n\r\n";
-    let missing = "GET /else HTTP/1.1\r\nhost: a.example\r\n\r\n";
+    let missing = "GET /else HTTP/1.1\r\nhost: a.example\r\nx-request-id: mine\r\n\r\n";
     ask(&proxy, taken);
     ask(&proxy, missing);
     wait_until("two lines", || proxy.logged().lines().count() == 2);
@@ -63,7 +63,7 @@ fn lines_are_ingress_nginxs() {
                 "127.0.0.1 - - [TIME] \"GET /shop?a=b HTTP/1.1\" 200 5 \"r\" \"u\\x22\" {taken} SECONDS [t-s-80] [] {upstream} 5 SECONDS 200 fixed"
             ),
             format!(
-                "127.0.0.1 - - [TIME] \"GET /else HTTP/1.1\" 404 14 \"-\" \"-\" {missing} SECONDS [] [] - - - - "
+                "127.0.0.1 - - [TIME] \"GET /else HTTP/1.1\" 404 14 \"-\" \"-\" {missing} SECONDS [] [] - - - - mine"
             ),
         ]
     );
@@ -288,6 +288,41 @@ fn what_never_became_a_request_is_logged() {
         );
         assert_eq!(line["remote_addr"], "127.0.0.1");
         assert_eq!(refusals(), before + 1.0, "{line}");
+    }
+}
+
+#[test]
+fn every_line_has_an_id() {
+    let backend = Backend::named("b");
+    let moved = Ingress::new("moved").annotate("permanent-redirect", "https://new.example/");
+    let proxy = Proxy::new()
+        .manifest(moved.host("moved.example", "s").yaml())
+        .manifest(service("s", &[backend.address]))
+        .arg("--access-log", "nginx")
+        .start();
+    for (number, (request, expected)) in [
+        (
+            "GET / HTTP/1.1\r\nhost: moved.example\r\n",
+            "301 22 [t-s-80]",
+        ),
+        ("OPTIONS * HTTP/1.1\r\nhost: moved.example\r\n", "200 0 []"),
+        ("GET / HTTP/1.1\r\n", "400 16 []"),
+        ("GET / HTTP/1.1\r\nhost moved.example\r\n", "400 0 []"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        ask(&proxy, &format!("{request}\r\n"));
+        wait_until("a line", || proxy.logged().lines().count() > number);
+        let logged = proxy.logged();
+        let words: Vec<_> = logged.lines().nth(number).unwrap().rsplit(' ').collect();
+        assert_eq!(words[0].len(), 32, "{logged}");
+        assert!(words[0].bytes().all(|b| b.is_ascii_hexdigit()), "{logged}");
+        let line = words.into_iter().rev().collect::<Vec<_>>().join(" ");
+        let (_, line) = line.split_once("] \"").unwrap();
+        let (_, line) = line.split_once("\" ").unwrap();
+        let words: Vec<_> = line.split(' ').collect();
+        assert_eq!([&words[..2], &words[6..7]].concat().join(" "), expected);
     }
 }
 
