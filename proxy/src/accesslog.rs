@@ -4,6 +4,7 @@
 //! counted, and no request ever waits.
 
 mod json;
+mod line;
 mod nginx;
 
 use std::io::Write;
@@ -12,14 +13,14 @@ use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use http::header::{HOST, REFERER, USER_AGENT};
-use http::request::Parts;
-use http::{HeaderName, HeaderValue, Method, Uri, Version};
+use http::HeaderValue;
 
 #[cfg(test)]
 pub(crate) use json::FIELDS;
+pub(crate) use line::{Line, Try};
+#[cfg(test)]
+pub(crate) use nginx::FORMAT;
 
-use crate::forward;
 use crate::metrics::RouteLabels;
 
 /// How the access log is written.
@@ -57,20 +58,6 @@ pub(crate) struct Writer {
     written: Receiver<()>,
 }
 
-/// What a line needs of a request's head; taken before the head is changed.
-#[derive(Debug)]
-pub(crate) struct Line {
-    method: Method,
-    uri: Uri,
-    version: Version,
-    host: Option<HeaderValue>,
-    referer: Option<HeaderValue>,
-    user_agent: Option<HeaderValue>,
-    forwarded_for: Option<HeaderValue>,
-    /// The client's own, when that is usable, and then what the endpoint got.
-    pub(crate) request_id: Option<HeaderValue>,
-}
-
 /// What a line needs of the rest.
 #[derive(Debug)]
 pub(crate) struct Outcome<'a> {
@@ -81,12 +68,8 @@ pub(crate) struct Outcome<'a> {
     pub(crate) request_length: u64,
     pub(crate) request_seconds: f64,
     pub(crate) route: Option<&'a RouteLabels>,
-    pub(crate) upstream: Option<SocketAddr>,
-    pub(crate) upstream_status: Option<u16>,
-    /// From the try's beginning to the head of the endpoint's response.
-    pub(crate) header_seconds: Option<f64>,
-    /// From the try's beginning to the last byte of the endpoint's response.
-    pub(crate) response_seconds: Option<f64>,
+    /// The last try; those before it are the line's.
+    pub(crate) last: Option<Try>,
     pub(crate) cut: Option<&'static str>,
     pub(crate) reason: Option<&'static str>,
     pub(crate) why: Option<&'a str>,
@@ -138,23 +121,12 @@ impl Writer {
     }
 }
 
-impl Line {
-    pub(crate) fn of(parts: &Parts) -> Box<Self> {
-        let field = |name: HeaderName| parts.headers.get(name).cloned();
-        Box::new(Self {
-            method: parts.method.clone(),
-            uri: parts.uri.clone(),
-            version: parts.version,
-            host: field(HOST),
-            referer: field(REFERER),
-            user_agent: field(USER_AGENT),
-            forwarded_for: field(HeaderName::from_static("x-forwarded-for")),
-            request_id: forward::request_id(&parts.headers).cloned(),
-        })
-    }
-}
-
 impl<'a> Outcome<'a> {
+    /// The route, when there is a Service behind it.
+    fn service(&self) -> Option<&'a RouteLabels> {
+        self.route.filter(|route| !route.service.is_empty())
+    }
+
     /// Of what never became a request.
     pub(crate) fn refused(
         remote: SocketAddr,
@@ -171,10 +143,7 @@ impl<'a> Outcome<'a> {
             request_length: 0,
             request_seconds: 0.0,
             route: None,
-            upstream: None,
-            upstream_status: None,
-            header_seconds: None,
-            response_seconds: None,
+            last: None,
             cut: None,
             reason: Some(reason),
             why,
@@ -231,6 +200,17 @@ mod tests {
         Line::of(&request.body(()).unwrap().into_parts().0)
     }
 
+    /// A try of this endpoint.
+    pub(super) fn tried(endpoint: &str, status: Option<u16>) -> Try {
+        Try {
+            endpoint: endpoint.parse().unwrap(),
+            status,
+            header_seconds: status.filter(|status| *status == 200).map(|_| 0.1),
+            response_seconds: 0.2,
+            response_length: 0,
+        }
+    }
+
     pub(super) fn outcome(route: &RouteLabels) -> Outcome<'_> {
         Outcome {
             remote: "192.0.2.1:5".parse().unwrap(),
@@ -240,10 +220,10 @@ mod tests {
             request_length: 3,
             request_seconds: 0.25,
             route: Some(route),
-            upstream: Some("10.0.0.1:80".parse().unwrap()),
-            upstream_status: Some(200),
-            header_seconds: Some(0.1),
-            response_seconds: Some(0.2),
+            last: Some(Try {
+                response_length: 12,
+                ..tried("10.0.0.1:80", Some(200))
+            }),
             cut: None,
             reason: None,
             why: None,

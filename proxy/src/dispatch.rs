@@ -175,7 +175,9 @@ impl<'a> Call<'a> {
                     if let Some(clients_fault) = progress.and_then(|progress| progress.failure()) {
                         return Err(clients_fault);
                     }
-                    endpoint.state.observe(FAILED, self.worker.now_micros());
+                    let now = self.worker.now_micros();
+                    record.try_failed(&failure.error, now);
+                    endpoint.state.observe(FAILED, now);
                     tries.after_failure(failure, request)?;
                 }
             }

@@ -84,9 +84,26 @@ fn metrics() {
 
 #[test]
 fn access_log() {
-    let mut page = "# The proxy's access log\n\nGenerated from `proxy/src/accesslog/json.rs`.\nWith `--access-log json` each line is one object with these fields, `null` when there is nothing to say.\nWith `--access-log nginx` lines are in ingress-nginx's default format.\n\n".to_string();
-    for (name, says) in accesslog::FIELDS {
-        let _ = writeln!(page, "* `{name}`: {says}");
+    let mut page = "# The proxy's access log\n\nGenerated from `proxy/src/accesslog/json.rs`.\nWith `--access-log json` each line is one object with the fields below, `null` when there is nothing to say.\nThose that begin with `upstream_` are lists with one value for each try of an endpoint, empty when none was tried.\n\n".to_string();
+    let _ = writeln!(
+        page,
+        "With `--access-log nginx` lines are in ingress-nginx's default format:\n\n```\n{}\n```\n",
+        accesslog::FORMAT,
+    );
+    page.push_str("Each variable says what the fields say that name it, and `-` when there is nothing to say.\nThe values of several tries are separated by commas.\n`$proxy_upstream_name` is `namespace-service-port`, and empty when there is none; `$proxy_alternative_upstream_name` is always empty, and `$remote_user` is always `-`.\n\n");
+    for (name, variable, says) in accesslog::FIELDS {
+        let variable = match *variable {
+            "" => String::new(),
+            variable => format!(" (`{variable}`)"),
+        };
+        let _ = writeln!(page, "* `{name}`{variable}: {says}");
+    }
+    let variables = accesslog::FORMAT.split(|c: char| c != '$' && c != '_' && !c.is_alphanumeric());
+    for variable in variables.filter(|word| word.starts_with('$')) {
+        assert!(
+            page.matches(&format!("`{variable}`")).count() > 0,
+            "{variable}"
+        );
     }
     check("access-log.md", &page);
 }

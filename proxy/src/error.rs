@@ -120,6 +120,19 @@ impl Error {
         }
     }
 
+    /// The status that nginx logs of an endpoint that failed so; none when it is not to blame.
+    pub(crate) fn of_endpoint(&self) -> Option<u16> {
+        let is_endpoints = matches!(
+            self,
+            Self::Connect(_)
+                | Self::ConnectTimeout
+                | Self::Upstream(_)
+                | Self::UpstreamFraming
+                | Self::UpstreamTimeout
+        );
+        is_endpoints.then(|| self.status().as_u16())
+    }
+
     /// Whether somebody else may read the request's head, or find its end, in another way.
     ///
     /// Then nothing that follows it on its connection can be trusted to be a request.

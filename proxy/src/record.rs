@@ -11,7 +11,7 @@ use std::time::Duration;
 use http::request::Parts;
 use http::{HeaderMap, Method, Version};
 
-use crate::accesslog::{Line, Outcome};
+use crate::accesslog::{Line, Outcome, Try};
 use crate::conn::Conn;
 use crate::error::{Error, Reason};
 use crate::forward;
@@ -55,6 +55,26 @@ struct Attempt {
     head: Option<u64>,
     /// When the last byte had.
     end: Option<u64>,
+}
+
+impl Attempt {
+    fn header_seconds(&self) -> Option<f64> {
+        self.head.map(|head| seconds(self.began, head))
+    }
+
+    fn response_seconds(&self, now: u64) -> f64 {
+        seconds(self.began, self.end.unwrap_or(now))
+    }
+
+    fn logged(&self, now: u64, response_length: u64) -> Try {
+        Try {
+            endpoint: self.endpoint,
+            status: self.status,
+            header_seconds: self.header_seconds(),
+            response_seconds: self.response_seconds(now),
+            response_length,
+        }
+    }
 }
 
 /// Who did not let a response come to its end.
@@ -139,13 +159,24 @@ impl Record {
 
     /// The endpoint it is sent to, and from when.
     pub(crate) fn sent_to(&mut self, endpoint: SocketAddr, began: u64) {
-        self.attempt = Some(Attempt {
+        let earlier = self.attempt.replace(Attempt {
             endpoint,
             began,
             status: None,
             head: None,
             end: None,
         });
+        if let (Some(earlier), Some(line)) = (earlier, &mut self.line) {
+            line.earlier.push(earlier.logged(began, 0));
+        }
+    }
+
+    /// The endpoint failed.
+    pub(crate) fn try_failed(&mut self, error: &Error, now: u64) {
+        if let Some(attempt) = &mut self.attempt {
+            attempt.status = error.of_endpoint();
+            attempt.end = Some(now);
+        }
     }
 
     /// The endpoint's response has begun.
@@ -176,6 +207,10 @@ impl Record {
     /// It failed.
     pub(crate) fn failed(&mut self, error: &Error) {
         self.reason = Some(error.reason());
+        if let Some(attempt) = &mut self.attempt {
+            // A caller's own time may be over while an endpoint still has some.
+            attempt.status = attempt.status.or(error.of_endpoint());
+        }
         if self.line.is_some() {
             self.why = Some(error.to_string().into());
         }
@@ -222,11 +257,13 @@ impl Record {
         }
     }
 
-    fn log(&self, ended: &Ended) {
+    fn log(&self, ended: &Ended, now: u64) {
         let (Some(log), Some(line)) = (&self.worker.log, &self.line) else {
             return;
         };
         let id = line.request_id.clone();
+        // An answer of our own is not the endpoint's.
+        let length = self.reason.map_or(self.response_bytes, |_| 0);
         let attempt = self.attempt.as_ref();
         let outcome = Outcome {
             remote: self.conn.peer,
@@ -236,10 +273,7 @@ impl Record {
             request_length: self.request_bytes(),
             request_seconds: ended.request_seconds,
             route: self.route.as_ref().map(|route| &route.labels),
-            upstream: attempt.map(|attempt| attempt.endpoint),
-            upstream_status: attempt.and_then(|attempt| attempt.status),
-            header_seconds: ended.header_seconds,
-            response_seconds: ended.response_seconds,
+            last: attempt.map(|attempt| attempt.logged(now, length)),
             cut: self.who_cut().map(Cut::name),
             reason: self.reason.map(Reason::name),
             why: self.why.as_deref(),
@@ -263,8 +297,8 @@ impl Ended {
         Self {
             status: record.status.unwrap_or(CLIENT_CLOSED),
             request_seconds: seconds(record.started, now),
-            header_seconds: attempt.and_then(|a| a.head.map(|head| seconds(a.began, head))),
-            response_seconds: attempt.map(|a| seconds(a.began, a.end.unwrap_or(now))),
+            header_seconds: attempt.and_then(Attempt::header_seconds),
+            response_seconds: attempt.map(|attempt| attempt.response_seconds(now)),
         }
     }
 }
@@ -300,8 +334,9 @@ impl Drop for Record {
             self.conn.give_room(self.head_room);
         }
         self.worker.request_ends(&self.conn.activity);
-        let ended = Ended::of(self, self.worker.now_micros());
+        let now = self.worker.now_micros();
+        let ended = Ended::of(self, now);
         self.count(&ended);
-        self.log(&ended);
+        self.log(&ended, now);
     }
 }

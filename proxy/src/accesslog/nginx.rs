@@ -1,21 +1,27 @@
 //! Lines in ingress-nginx's default format, byte for byte.
 
+use std::fmt::{self, Display, Formatter, Write as _, from_fn};
 use std::io::Write;
 use std::time::SystemTime;
 
-use http::{HeaderValue, Uri};
+use http::{HeaderValue, Version};
 use jiff::{Timestamp, tz::TimeZone};
 
-use super::{Line, Outcome};
+use super::line::{Tries, tries};
+use super::{Line, Outcome, Try};
 
 /// ingress-nginx's `upstreaminfo`.
+#[cfg(test)]
+pub(crate) const FORMAT: &str = "$remote_addr - $remote_user [$time_local] \"$request\" $status \
+    $body_bytes_sent \"$http_referer\" \"$http_user_agent\" $request_length $request_time \
+    [$proxy_upstream_name] [$proxy_alternative_upstream_name] $upstream_addr \
+    $upstream_response_length $upstream_response_time $upstream_status $req_id";
+
 pub(super) fn write(out: &mut Vec<u8>, line: Option<&Line>, seen: &Outcome<'_>) {
-    let or_dash = |value: Option<String>| value.unwrap_or_else(|| "-".into());
     let field = |of: fn(&Line) -> Option<&HeaderValue>| {
-        or_dash(line.and_then(of).map(|value| escape(value.as_bytes())))
+        or_dash(line.and_then(of).map(|value| Escaped(value.as_bytes())))
     };
-    let upstream_name = seen.route.filter(|route| !route.service.is_empty());
-    let upstream_name = upstream_name.map(|r| format!("{}-{}-{}", r.namespace, r.service, r.port));
+    let tries = tries(line, seen);
     let time = Timestamp::try_from(SystemTime::now())
         .unwrap_or_default()
         .to_zoned(TimeZone::UTC);
@@ -24,54 +30,111 @@ pub(super) fn write(out: &mut Vec<u8>, line: Option<&Line>, seen: &Outcome<'_>) 
         "{} - - [{}] \"{}\" {} {} \"{}\" \"{}\" {} {:.3} [{}] [] {} {} {} {} {}",
         seen.remote.ip(),
         time.strftime("%d/%b/%Y:%H:%M:%S %z"),
-        line.map(request).unwrap_or_default(),
+        from_fn(|f| line.map_or(Ok(()), |line| request(line, f))),
         seen.status,
         seen.bytes_sent,
         field(|line| line.referer.as_ref()),
         field(|line| line.user_agent.as_ref()),
         seen.request_length,
         seen.request_seconds,
-        upstream_name.unwrap_or_default(),
-        or_dash(seen.upstream.map(|address| address.to_string())),
-        or_dash(seen.upstream.map(|_| seen.bytes_sent.to_string())),
-        or_dash(seen.response_seconds.map(|seconds| format!("{seconds:.3}"))),
-        or_dash(seen.upstream_status.map(|status| status.to_string())),
-        escape(seen.request_id.as_bytes()),
+        from_fn(|f| upstream_name(seen, f)),
+        each(&tries, |at, f| at.endpoint.fmt(f)),
+        each(&tries, |at, f| at.response_length.fmt(f)),
+        each(&tries, |at, f| write!(f, "{:.3}", at.response_seconds)),
+        each(&tries, |at, f| or_dash(at.status).fmt(f)),
+        Escaped(seen.request_id.as_bytes()),
     );
 }
 
-fn request(line: &Line) -> String {
-    let target = escape(target(&line.uri).as_bytes());
-    format!("{} {target} {:?}", line.method, line.version)
-}
-
-fn target(uri: &Uri) -> &str {
-    uri.path_and_query().map_or("/", |target| target.as_str())
-}
-
-/// nginx's own escaping: what could end the field or the line becomes `\xXX`.
-fn escape(bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(bytes.len());
-    for byte in bytes {
-        match byte {
-            b'"' | b'\\' | 0..=0x1f | 0x7f.. => text.push_str(&format!("\\x{byte:02X}")),
-            _ => text.push(char::from(*byte)),
+/// The request line: HTTP/1's target as it came, which may be a whole URL, and HTTP/2's path.
+fn request(line: &Line, f: &mut Formatter<'_>) -> fmt::Result {
+    write!(f, "{} ", line.method)?;
+    match line.uri.path_and_query() {
+        Some(target) if line.version >= Version::HTTP_2 => {
+            Escaped(target.as_str().as_bytes()).fmt(f)?
         }
+        _ => write!(Escaping(f), "{}", line.uri)?,
     }
-    text
+    write!(f, " {:?}", line.version)
+}
+
+fn upstream_name(seen: &Outcome<'_>, f: &mut Formatter<'_>) -> fmt::Result {
+    match seen.service() {
+        Some(route) => write!(f, "{}-{}-{}", route.namespace, route.service, route.port),
+        None => Ok(()),
+    }
+}
+
+fn or_dash(value: Option<impl Display>) -> impl Display {
+    from_fn(move |f| match &value {
+        Some(value) => value.fmt(f),
+        None => f.write_str("-"),
+    })
+}
+
+/// One value of each try, as nginx separates them.
+fn each(tries: &Tries<'_>, show: fn(&Try, &mut Formatter<'_>) -> fmt::Result) -> impl Display {
+    from_fn(move |f| {
+        let mut tries = tries.clone();
+        match tries.next() {
+            Some(first) => show(first, f)?,
+            None => f.write_str("-")?,
+        }
+        tries.try_for_each(|next| {
+            f.write_str(", ")?;
+            show(next, f)
+        })
+    })
+}
+
+/// Text with nginx's own escaping: what could end the field or the line becomes `\xXX`.
+struct Escaped<'a>(&'a [u8]);
+
+impl Display for Escaped<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let is_plain = |byte: &u8| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\');
+        let mut rest = self.0;
+        while !rest.is_empty() {
+            let length = rest.iter().take_while(|byte| is_plain(byte)).count();
+            let (plain, other) = rest.split_at_checked(length).unwrap_or_default();
+            f.write_str(str::from_utf8(plain).unwrap_or_default())?;
+            rest = match other.split_first() {
+                Some((byte, rest)) => {
+                    write!(f, "\\x{byte:02X}")?;
+                    rest
+                }
+                None => other,
+            };
+        }
+        Ok(())
+    }
+}
+
+/// Escapes what is written to it.
+struct Escaping<'a, 'f>(&'a mut Formatter<'f>);
+
+impl fmt::Write for Escaping<'_, '_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        Escaped(text.as_bytes()).fmt(self.0)
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{labels, line, outcome};
+    use super::super::tests::{labels, line, outcome, tried};
     use super::*;
+
+    fn written(line: Option<&Line>, seen: &Outcome<'_>) -> String {
+        let mut out = Vec::new();
+        write(&mut out, line, seen);
+        String::from_utf8(out).unwrap()
+    }
 
     #[test]
     fn the_nginx_format_is_ingress_nginxs() {
         let labels = labels();
-        let mut out = Vec::new();
-        write(&mut out, Some(&line(b"curl\"\xff")), &outcome(&labels));
-        let text = String::from_utf8(out).unwrap();
+        let line = line(b"curl\"\xff");
+        let text = written(Some(&line), &outcome(&labels));
         let (before, after) = text.split_once('[').unwrap();
         assert_eq!(before, "192.0.2.1 - - ");
         let (_, after) = after.split_once("] ").unwrap();
@@ -82,21 +145,47 @@ mod tests {
     }
 
     #[test]
-    fn what_never_became_a_request_has_none() {
-        let mut out = Vec::new();
-        let client = "192.0.2.1:5".parse().unwrap();
-        write(
-            &mut out,
-            None,
-            &Outcome::refused(
-                client,
-                HeaderValue::from_static("abc"),
-                400,
-                "malformed",
-                None,
+    fn tries_stand_side_by_side() {
+        let labels = labels();
+        let mut line = line(b"x");
+        line.earlier = vec![tried("10.0.0.2:80", Some(502)), tried("[::1]:80", None)];
+        let text = written(Some(&line), &outcome(&labels));
+        assert!(
+            text.ends_with(
+                " 10.0.0.2:80, [::1]:80, 10.0.0.1:80 0, 0, 12 0.200, 0.200, 0.200 502, -, 200 abc\n"
             ),
+            "{text}"
         );
-        let text = String::from_utf8(out).unwrap();
+    }
+
+    #[test]
+    fn a_target_is_escaped_whatever_its_form() {
+        for (target, version, expected) in [
+            (
+                "http://a.example/\"x",
+                Version::HTTP_11,
+                "GET http://a.example/\\x22x HTTP/1.1",
+            ),
+            (
+                "http://a.example/\"x",
+                Version::HTTP_2,
+                "GET /\\x22x HTTP/2.0",
+            ),
+            ("*", Version::HTTP_11, "GET * HTTP/1.1"),
+        ] {
+            let mut line = line(b"x");
+            (line.uri, line.version) = (target.parse().unwrap(), version);
+            let shown = from_fn(|f| request(&line, f)).to_string();
+            assert_eq!(shown, expected);
+        }
+    }
+
+    #[test]
+    fn what_never_became_a_request_has_none() {
+        let client = "192.0.2.1:5".parse().unwrap();
+        let id = HeaderValue::from_static("abc");
+        let refused = Outcome::refused(client, id, 400, "malformed", None);
+        let text = written(None, &refused);
         assert!(
             text.ends_with("] \"\" 400 0 \"-\" \"-\" 0 0.000 [] [] - - - - abc\n"),
             "{text}"

@@ -1,12 +1,13 @@
 //! What a line of the access log says of a request.
 
 use std::io::Write;
+use std::net::TcpListener;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, Mutex};
 
 use http::Request;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::harness::{
     Backend, Client, H2Client, Ingress, Proxy, Started, get, requests, service, wait_until,
@@ -78,9 +79,11 @@ fn without_times(line: &str) -> String {
         let (whole, part) = word.split_once('.').unwrap_or_default();
         part.len() == 3 && [whole, part].concat().bytes().all(|b| b.is_ascii_digit())
     };
-    let words = rest
-        .split(' ')
-        .map(|word| if is_seconds(word) { "SECONDS" } else { word });
+    let words = rest.split(' ').map(|word| match word.strip_suffix(',') {
+        Some(word) if is_seconds(word) => "SECONDS,",
+        _ if is_seconds(word) => "SECONDS",
+        _ => word,
+    });
     format!("{before}[TIME]{}", words.collect::<Vec<_>>().join(" "))
 }
 
@@ -109,8 +112,9 @@ fn json_lines_say_who_and_why() {
         ("ingress_name", "web".into()),
         ("service_name", "s".into()),
         ("service_port", 80.into()),
-        ("upstream_addr", backend.address.to_string().into()),
-        ("upstream_status", 200.into()),
+        ("upstream_addr", json!([backend.address.to_string()])),
+        ("upstream_response_length", json!([2])),
+        ("upstream_status", json!([200])),
         ("reason", Value::Null),
     ] {
         assert_eq!(normal[key], expected, "{key}");
@@ -132,7 +136,7 @@ fn json_lines_say_who_and_why() {
     let aborted = line(&proxy, 2);
     assert_eq!(
         (&aborted["status"], &aborted["upstream_status"]),
-        (&499.into(), &Value::Null)
+        (&499.into(), &json!([null]))
     );
     assert!(!proxy.logged().contains("secret"), "{}", proxy.logged());
 }
@@ -196,8 +200,11 @@ fn who_cut_a_response_short_is_said() {
     assert_eq!((&head["status"], &head["cut"]), (&404.into(), &Value::Null));
 }
 
+/// What a field says of a request, or of the last try of it.
 fn seconds(line: &Value, key: &str) -> f64 {
-    line[key].as_f64().unwrap()
+    let value = &line[key];
+    let last = value.as_array().and_then(|tries| tries.last());
+    last.unwrap_or(value).as_f64().unwrap()
 }
 
 #[test]
@@ -225,7 +232,7 @@ fn an_endpoint_has_its_time_until_its_last_byte() {
 }
 
 #[test]
-fn only_the_last_try_counts() {
+fn every_try_has_its_own_time() {
     let tries = Arc::new(AtomicUsize::new(0));
     let backend = || {
         let tries = Arc::clone(&tries);
@@ -245,50 +252,118 @@ fn only_the_last_try_counts() {
         seconds(&line, "upstream_response_time") < seconds(&line, "request_time"),
         "{line}"
     );
-    assert_eq!(line["upstream_status"], 200);
+    assert_eq!(line["upstream_status"], json!([502, 200]));
+    let times = line["upstream_response_time"].as_array().unwrap();
+    let times = times.iter().map(|time| time.as_f64().unwrap());
+    assert!(
+        times.sum::<f64>() <= seconds(&line, "request_time"),
+        "{line}"
+    );
+    assert_eq!(line["upstream_header_time"][0], Value::Null);
 }
 
 #[test]
-fn what_never_became_a_request_is_logged() {
-    let backend = Backend::named("b");
+fn what_an_endpoint_did_is_told_as_nginx_tells_it() {
+    let backend = Backend::scripted(|stream, record| {
+        if !record.read_until(stream, |bytes| requests(bytes) > 0) {
+            return;
+        }
+        let head = String::from_utf8_lossy(&record.bytes()).into_owned();
+        match head.split(' ').nth(1).unwrap() {
+            "/whole" => {
+                let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok");
+            }
+            "/twice" => {
+                let _ = stream.write_all(
+                    b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n",
+                );
+            }
+            "/silent" | "/chunks" => {
+                record.read_until(stream, |_| false);
+            }
+            _ => {}
+        }
+    });
+    let refusing = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
+    let ingress = Ingress::new("web")
+        .annotate("proxy-read-timeout", "1")
+        .host("a.example", "s")
+        .host("refused.example", "refused")
+        .host("mixed.example", "mixed");
     let proxy = Proxy::new()
-        .manifest(Ingress::new("web").host("a.example", "s").yaml())
+        .manifest(ingress.yaml())
         .manifest(service("s", &[backend.address]))
-        .arg("--access-log", "json")
-        .arg("--client-header-timeout", "1")
+        .manifest(service("refused", &[refusing]))
+        .manifest(service("mixed", &[refusing, backend.address]))
+        .arg("--access-log", "nginx")
+        .arg("--workers", "1")
         .start();
-    let large = format!("GET / HTTP/1.1\r\nx: {}", "x".repeat(100_000));
-    for (number, (sent, status, reason)) in [
-        ("GET / HTTP/1.1\r\nhost a.example\r\n\r\n", 400, "malformed"),
-        (&large, 431, "head_too_large"),
-        ("GET / HTTP/1.1\r\n", 408, "head_timeout"),
-        ("INVALID CONNECTION PREFACE\r\n\r\n", 444, "malformed"),
-        // DATA on a stream that was never opened.
+    let (good, gone) = (backend.address, refusing);
+    let told = |number: usize| {
+        wait_until("a line", || proxy.logged().lines().count() > number);
+        let logged = proxy.logged();
+        let line = without_times(logged.lines().nth(number).unwrap());
+        let (_, line) = line.split_once("HTTP/1.1\" ").unwrap();
+        let words: Vec<_> = line.split(' ').collect();
+        // Without referer, agent, length, time, the alternative upstream and the id.
+        [&words[..2], &words[6..7], &words[8..words.len() - 1]]
+            .concat()
+            .join(" ")
+    };
+    for (number, (host, request, expected)) in [
         (
-            "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0\0\0\x01\0\0\0\0\0\x01x",
-            444,
-            "malformed",
+            "a",
+            "GET /whole",
+            format!("200 2 [t-s-80] {good} 2 SECONDS 200"),
+        ),
+        (
+            "refused",
+            "GET /whole",
+            format!("502 16 [t-refused-80] {gone} 0 SECONDS 502"),
+        ),
+        (
+            "a",
+            "GET /close",
+            format!("502 16 [t-s-80] {good} 0 SECONDS 502"),
+        ),
+        (
+            "a",
+            "GET /twice",
+            format!("502 16 [t-s-80] {good} 0 SECONDS 502"),
+        ),
+        (
+            "a",
+            "GET /silent",
+            format!("504 20 [t-s-80] {good} 0 SECONDS 504"),
+        ),
+        (
+            "a",
+            "POST /chunks HTTP/1.1\r\ntransfer-encoding: chunked\r\nhost: a.example\r\n\r\nx",
+            format!("400 16 [t-s-80] {good} 0 SECONDS -"),
         ),
     ]
     .into_iter()
     .enumerate()
     {
-        let label = format!("\"{reason}\"");
-        let refusals = || proxy.metric("portreeve_refusals_total", &[&label]);
-        let before = refusals();
-        let mut client = Client::connect(proxy.http());
-        client.send(sent);
-        let answer = String::from_utf8_lossy(&client.read_to_end()).into_owned();
-        let is_answered = answer.starts_with(&format!("HTTP/1.1 {status} "));
-        assert_eq!(is_answered, status != 444, "{answer}");
-        let line = line(&proxy, number);
-        assert_eq!(
-            (&line["status"], &line["reason"], &line["method"]),
-            (&status.into(), &reason.into(), &Value::Null)
-        );
-        assert_eq!(line["remote_addr"], "127.0.0.1");
-        assert_eq!(refusals(), before + 1.0, "{line}");
+        if request.contains("HTTP") {
+            ask(&proxy, request);
+        } else {
+            ask(
+                &proxy,
+                &format!("{request} HTTP/1.1\r\nhost: {host}.example\r\n\r\n"),
+            );
+        }
+        assert_eq!(told(number), expected, "{request}");
     }
+    // One of two begins with the endpoint that is gone.
+    for _ in 0..2 {
+        get(proxy.http(), "mixed.example", "/whole");
+    }
+    let expected = format!("200 2 [t-mixed-80] {gone}, {good} 0, 2 SECONDS, SECONDS 502, 200");
+    assert!([told(6), told(7)].contains(&expected), "{}", proxy.logged());
 }
 
 #[test]
@@ -349,4 +424,47 @@ fn a_requests_length_is_that_of_its_head_and_body() {
     h2.post(request.body(()).unwrap(), "hello", None);
     let sent = ":methodPOST:schemehttp:authoritya.example:path/a?bx-abhello";
     assert_eq!(line(&proxy, 3)["request_length"], sent.len());
+}
+
+#[test]
+fn what_never_became_a_request_is_logged() {
+    let backend = Backend::named("b");
+    let proxy = Proxy::new()
+        .manifest(Ingress::new("web").host("a.example", "s").yaml())
+        .manifest(service("s", &[backend.address]))
+        .arg("--access-log", "json")
+        .arg("--client-header-timeout", "1")
+        .start();
+    let large = format!("GET / HTTP/1.1\r\nx: {}", "x".repeat(100_000));
+    for (number, (sent, status, reason)) in [
+        ("GET / HTTP/1.1\r\nhost a.example\r\n\r\n", 400, "malformed"),
+        (&large, 431, "head_too_large"),
+        ("GET / HTTP/1.1\r\n", 408, "head_timeout"),
+        ("INVALID CONNECTION PREFACE\r\n\r\n", 444, "malformed"),
+        // DATA on a stream that was never opened.
+        (
+            "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0\0\0\x01\0\0\0\0\0\x01x",
+            444,
+            "malformed",
+        ),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let label = format!("\"{reason}\"");
+        let refusals = || proxy.metric("portreeve_refusals_total", &[&label]);
+        let before = refusals();
+        let mut client = Client::connect(proxy.http());
+        client.send(sent);
+        let answer = String::from_utf8_lossy(&client.read_to_end()).into_owned();
+        let is_answered = answer.starts_with(&format!("HTTP/1.1 {status} "));
+        assert_eq!(is_answered, status != 444, "{answer}");
+        let line = line(&proxy, number);
+        assert_eq!(
+            (&line["status"], &line["reason"], &line["method"]),
+            (&status.into(), &reason.into(), &Value::Null)
+        );
+        assert_eq!(line["remote_addr"], "127.0.0.1");
+        assert_eq!(refusals(), before + 1.0, "{line}");
+    }
 }
