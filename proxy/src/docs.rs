@@ -96,6 +96,7 @@ fn access_log() {
             "" => String::new(),
             variable => format!(" (`{variable}`)"),
         };
+        let says = says.replace(". ", ".\n  ");
         let _ = writeln!(page, "* `{name}`{variable}: {says}");
     }
     let variables = accesslog::FORMAT.split(|c: char| c != '$' && c != '_' && !c.is_alphanumeric());
