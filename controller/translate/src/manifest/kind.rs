@@ -106,7 +106,8 @@ mod tests {
             ("networking.k8s.io/v1", "IngressList", &json!({}), "other"),
             ("extensions/v1beta1", "Deployment", &json!({}), "other"),
             ("v1", "Endpoints", &json!({}), "other"),
-            ("v1", "ConfigMap", &rules, "other"),
+            ("v1", "ConfigMap", &json!({}), "ConfigMap"),
+            ("v1", "Pod", &rules, "other"),
             ("serving.knative.dev/v1", "Service", &json!({}), "other"),
             ("example.com/v1", "ingress", &rules, "other"),
         ] {
