@@ -90,7 +90,7 @@ fn access_log() {
         "With `--access-log nginx` lines are in ingress-nginx's default format:\n\n```\n{}\n```\n",
         accesslog::FORMAT,
     );
-    page.push_str("Each variable says what the fields say that name it, and `-` when there is nothing to say.\nThe values of several tries are separated by commas.\n`$proxy_upstream_name` is `namespace-service-port`, and empty when there is none; `$proxy_alternative_upstream_name` is always empty, and `$remote_user` is always `-`.\n\n");
+    page.push_str("Each variable says what the fields say that name it, and `-` when there is nothing to say.\nThe values of several tries are separated by commas.\n`$proxy_upstream_name` is `namespace-service-port`, and empty when there is none; `$proxy_alternative_upstream_name` is always empty.\n\n");
     for (name, variable, says) in accesslog::FIELDS {
         let variable = match *variable {
             "" => String::new(),

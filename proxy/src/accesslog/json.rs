@@ -31,6 +31,7 @@ macro_rules! fields {
 fields! {
     time: Shown<Timestamp>, "$time_local", "When the request had ended.";
     remote_addr: IpAddr, "$remote_addr", "The client's address.";
+    remote_user: Option<Cow<'a, str>>, "$remote_user", "The user that the request's `Authorization` names, if that is basic; nobody has checked it.";
     x_forwarded_for: Option<Cow<'a, str>>, "", "The request's `X-Forwarded-For`, as it came.";
     request_id: Option<&'a str>, "$req_id", "The `X-Request-ID` that the endpoint got; without an endpoint the client's own, or a new one.";
     bytes_sent: u64, "$body_bytes_sent", "The length of the response's body, as far as it was handed on, without the framing of chunks.";
@@ -102,12 +103,14 @@ fn text(value: &HeaderValue) -> Cow<'_, str> {
 pub(super) fn write(out: &mut Vec<u8>, line: Option<&Line>, seen: &Outcome<'_>) {
     let field = |of: fn(&Line) -> Option<&HeaderValue>| line.and_then(of).map(text);
     let uri = line.map(|line| &line.uri);
+    let user = line.and_then(|line| line.user.as_deref());
     let host = || uri.and_then(|uri| uri.host()).map(Cow::Borrowed);
     let service = seen.service();
     let tries = tries(line, seen);
     let line = JsonLine {
         time: Shown(Timestamp::try_from(SystemTime::now()).unwrap_or_default()),
         remote_addr: seen.remote.ip(),
+        remote_user: user.map(String::from_utf8_lossy),
         x_forwarded_for: field(|line| line.forwarded_for.as_ref()),
         request_id: seen.request_id.to_str().ok(),
         bytes_sent: seen.bytes_sent,

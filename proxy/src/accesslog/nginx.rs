@@ -27,8 +27,9 @@ pub(super) fn write(out: &mut Vec<u8>, line: Option<&Line>, seen: &Outcome<'_>) 
         .to_zoned(TimeZone::UTC);
     let _ = writeln!(
         out,
-        "{} - - [{}] \"{}\" {} {} \"{}\" \"{}\" {} {:.3} [{}] [] {} {} {} {} {}",
+        "{} - {} [{}] \"{}\" {} {} \"{}\" \"{}\" {} {:.3} [{}] [] {} {} {} {} {}",
         seen.remote.ip(),
+        or_dash(line.and_then(|line| line.user.as_deref()).map(Escaped)),
         time.strftime("%d/%b/%Y:%H:%M:%S %z"),
         from_fn(|f| line.map_or(Ok(()), |line| request(line, f))),
         seen.status,
@@ -133,10 +134,11 @@ mod tests {
     #[test]
     fn the_nginx_format_is_ingress_nginxs() {
         let labels = labels();
-        let line = line(b"curl\"\xff");
+        let mut line = line(b"curl\"\xff");
+        line.user = Some(b"joe\n"[..].into());
         let text = written(Some(&line), &outcome(&labels));
         let (before, after) = text.split_once('[').unwrap();
-        assert_eq!(before, "192.0.2.1 - - ");
+        assert_eq!(before, "192.0.2.1 - joe\\x0A ");
         let (_, after) = after.split_once("] ").unwrap();
         assert_eq!(
             after,

@@ -49,7 +49,7 @@ fn lines_are_ingress_nginxs() {
     let backend = Backend::named("hello");
     let proxy = shop(&backend, "nginx");
     let taken = "GET /shop?a=b HTTP/1.1\r\nhost: a.example\r\nuser-agent: u\"\r\nreferer: r\r\nx-request-id: fixed\r\n\r\n";
-    let missing = "GET /else HTTP/1.1\r\nhost: a.example\r\nx-request-id: mine\r\n\r\n";
+    let missing = "GET /else HTTP/1.1\r\nhost: a.example\r\nx-request-id: mine\r\nauthorization: Basic am9lOnB3\r\n\r\n";
     ask(&proxy, taken);
     ask(&proxy, missing);
     wait_until("two lines", || proxy.logged().lines().count() == 2);
@@ -64,7 +64,7 @@ fn lines_are_ingress_nginxs() {
                 "127.0.0.1 - - [TIME] \"GET /shop?a=b HTTP/1.1\" 200 5 \"r\" \"u\\x22\" {taken} SECONDS [t-s-80] [] {upstream} 5 SECONDS 200 fixed"
             ),
             format!(
-                "127.0.0.1 - - [TIME] \"GET /else HTTP/1.1\" 404 14 \"-\" \"-\" {missing} SECONDS [] [] - - - - mine"
+                "127.0.0.1 - joe [TIME] \"GET /else HTTP/1.1\" 404 14 \"-\" \"-\" {missing} SECONDS [] [] - - - - mine"
             ),
         ]
     );
@@ -97,7 +97,7 @@ fn json_lines_say_who_and_why() {
         record.read_until(stream, |_| false);
     });
     let proxy = shop(&backend, "json");
-    let post = "POST /shop HTTP/1.1\r\nhost: a.example\r\nauthorization: Basic secret\r\ncookie: secret\r\ncontent-length: 2\r\n\r\nhi";
+    let post = "POST /shop HTTP/1.1\r\nhost: a.example\r\nauthorization: Basic am9lOnNlY3JldA==\r\ncookie: secret\r\ncontent-length: 2\r\n\r\nhi";
     ask(&proxy, post);
     let normal = line(&proxy, 0);
     for (key, expected) in [
@@ -108,6 +108,7 @@ fn json_lines_say_who_and_why() {
         ("bytes_sent", 2.into()),
         ("request_length", post.len().into()),
         ("remote_addr", "127.0.0.1".into()),
+        ("remote_user", "joe".into()),
         ("namespace", "t".into()),
         ("ingress_name", "web".into()),
         ("service_name", "s".into()),
