@@ -130,12 +130,16 @@ impl Example {
         let command = command
             .replace("127.0.0.1:8080", &self.proxy.http.to_string())
             .replace("127.0.0.1:8443", &self.proxy.https.to_string())
-            .replace("target/debug/portreeve-loadtest", tester);
+            .replace(
+                "${CARGO_TARGET_DIR:-target}/debug/portreeve-loadtest",
+                tester,
+            );
         let mut shell = Command::new("sh");
         shell
             .args(["-c", &command])
             .current_dir(&self.root)
             .env("PATH", path())
+            .env("CARGO_TARGET_DIR", self.root.join("target"))
             .env("CURL_HOME", &self.root);
         // Its errors go to the test's own, where a failure shows them.
         let output = shell.stderr(Stdio::inherit()).output().unwrap();
