@@ -107,7 +107,11 @@ impl Example {
     fn follow(&self, readme: &str) {
         let markdown = fs::read_to_string(repository().join(readme)).unwrap();
         let mut followed = 0;
-        for shown in shown(&markdown)
+        // What is shown of a cluster is another world: `controller/tests/deployed` looks after it.
+        let (here, _) = markdown
+            .split_once("\n## In a cluster\n")
+            .unwrap_or((&markdown, ""));
+        for shown in shown(here)
             .iter()
             .filter(|shown| !shown.command.starts_with("make "))
         {
