@@ -37,7 +37,7 @@ pub(crate) fn build(root: &Path, mounts: &[Mount], machine: &Path) -> io::Result
     }
     // Parents come first: a volume may have its place in another one.
     for (at, mount) in &placed {
-        place(root, machine, at, mount, &placed)?;
+        place(root, at, mount, &placed, &opened)?;
         let how = if mount.read_only { "bind,ro" } else { "rbind" };
         let source = fs::canonicalize(&mount.source)?;
         lines.push(line(&source, &root.join(at), how));
@@ -85,13 +85,13 @@ fn fill(
     Ok(())
 }
 
-/// Makes what a volume is mounted on, unless the machine has it.
+/// Makes what a volume is mounted on, unless it is in a folder that is the machine's own.
 fn place(
     root: &Path,
-    machine: &Path,
     at: &Path,
     mount: &Mount,
     placed: &BTreeMap<PathBuf, &Mount>,
+    opened: &BTreeSet<PathBuf>,
 ) -> io::Result<()> {
     let around = at
         .ancestors()
@@ -100,8 +100,9 @@ fn place(
     let here = match around {
         // Within another volume, the place is made there.
         Some((above, outer)) => outer.source.join(at.strip_prefix(above).unwrap_or(at)),
-        None if machine.join(at).exists() && at.components().count() > 1 => return Ok(()),
-        None => root.join(at),
+        // A folder is made anew for the sake of others in it, and has none of its own then.
+        None if at.parent().is_some_and(|folder| opened.contains(folder)) => root.join(at),
+        None => return Ok(()),
     };
     if mount.source.is_dir() {
         return fs::create_dir_all(here);
