@@ -108,29 +108,20 @@ impl Sink {
     ///
     /// Returns what cannot be compiled, as long as it is there; everything else is served.
     pub(crate) fn offer(&self, config: &Config) -> Vec<Rejected> {
-        let before = self.current.load();
-        let delta = Delta::between(&before.config.have(), config);
-        if delta.is_empty() && before.number > 0 {
-            return before.rejected.clone();
-        }
-        self.put(&before, delta)
+        self.apply(Delta::between(&self.current.load().config.have(), config))
     }
 
     /// Applies a delta to the running configuration; the first makes it one, however empty.
     ///
-    /// Returns what could not be compiled; everything else is served.
+    /// Returns what cannot be compiled, as long as it is there; everything else is served.
     pub(crate) fn apply(&self, delta: Delta) -> Vec<Rejected> {
         let before = self.current.load();
         if delta.is_empty() && before.number > 0 {
             return before.rejected.clone();
         }
-        self.put(&before, delta)
-    }
-
-    fn put(&self, before: &Generation, delta: Delta) -> Vec<Rejected> {
         let config = before.config.clone().apply(delta);
         let names = Arc::clone(&before.names);
-        let rejected = self.replace(before, config, names);
+        let rejected = self.replace(&before, config, names);
         self.metrics.taken(rejected.is_empty());
         self.changed.notify_one();
         rejected
