@@ -22,6 +22,9 @@ use crate::worker::Worker;
 /// The status that nginx logs when the client went away before there was one.
 const CLIENT_CLOSED: u16 = 499;
 
+/// What an HTTP/2 request has in place of a request line (RFC 9113, section 8.3.1).
+const PSEUDO_FIELDS: [&str; 4] = [":method", ":scheme", ":authority", ":path"];
+
 /// One request's record.
 #[derive(Debug)]
 pub(crate) struct Record {
@@ -33,7 +36,7 @@ pub(crate) struct Record {
     /// How much room its head takes of its connection's.
     head_room: usize,
     line: Option<Box<Line>>,
-    head_bytes: u64,
+    head_bytes: usize,
     upload: Option<Arc<Progress>>,
     route: Option<Arc<RouteMetrics>>,
     attempt: Option<Attempt>,
@@ -130,7 +133,8 @@ impl Record {
     /// When it is too large, or the other requests of its connection have left none.
     pub(crate) fn take_room(&mut self, parts: &Parts) -> Result<(), Error> {
         if parts.version == Version::HTTP_2 {
-            self.head_room = self.conn.take_room(parts)?;
+            let fields = PSEUDO_FIELDS.len() + parts.headers.len();
+            self.head_room = self.conn.take_room(self.head_bytes, fields)?;
         }
         Ok(())
     }
@@ -147,7 +151,7 @@ impl Record {
 
     fn request_bytes(&self) -> u64 {
         let body = self.upload.as_ref().map_or(0, |upload| upload.bytes());
-        self.head_bytes + body
+        self.head_bytes as u64 + body
     }
 
     /// The head with which it is sent to endpoints.
@@ -304,10 +308,9 @@ impl Ended {
 }
 
 /// How long a head is: HTTP/1's as it is usually written, HTTP/2's before it is compressed.
-fn head_bytes(parts: &Parts) -> u64 {
+fn head_bytes(parts: &Parts) -> usize {
     const LINE: usize = "  HTTP/1.1\r\n\r\n".len();
     const FIELD: usize = ": \r\n".len();
-    const PSEUDO_FIELDS: usize = ":method:scheme:authority:path".len();
     let uri = &parts.uri;
     let scheme = uri.scheme_str().map_or(0, str::len);
     let authority = uri.authority().map_or(0, |host| host.as_str().len());
@@ -317,11 +320,11 @@ fn head_bytes(parts: &Parts) -> u64 {
         .map(|(name, value)| name.as_str().len() + value.len())
         .sum();
     let around = match parts.version {
-        Version::HTTP_2 => PSEUDO_FIELDS,
+        Version::HTTP_2 => PSEUDO_FIELDS.iter().map(|name| name.len()).sum(),
         _ if scheme > 0 => LINE + FIELD * parts.headers.len() + "://".len(),
         _ => LINE + FIELD * parts.headers.len(),
     };
-    (parts.method.as_str().len() + scheme + authority + path + fields + around) as u64
+    parts.method.as_str().len() + scheme + authority + path + fields + around
 }
 
 fn seconds(from: u64, to: u64) -> f64 {
