@@ -7,7 +7,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Waker};
+use std::task::{Context, Poll, Waker};
 
 use crate::serve::MAX_STREAMS;
 
@@ -38,15 +38,6 @@ pub(crate) struct Share {
     waiting: Mutex<Option<Waker>>,
 }
 
-/// How a stream waits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Wait {
-    /// Anew: it did not before, or its client took something meanwhile.
-    Begins,
-    /// As before.
-    GoesOn,
-}
-
 impl Share {
     pub(crate) fn of(all: &Arc<Backlog>) -> Self {
         Self {
@@ -63,23 +54,19 @@ impl Share {
     }
 
     /// The same; when there is none, the task is woken as soon as the client took something.
-    pub(crate) fn ask(&self, cx: &mut Context<'_>) -> Result<usize, Wait> {
+    pub(crate) fn poll_room(&self, cx: &mut Context<'_>) -> Poll<usize> {
         if let Some(room) = self.room() {
-            return Ok(room);
+            return Poll::Ready(room);
         }
         let mut waiting = self.waiting();
         // What was let go of meanwhile has woken nobody.
         if let Some(room) = self.room() {
-            return Ok(room);
+            return Poll::Ready(room);
         }
-        let wait = match waiting.is_none() {
-            true => Wait::Begins,
-            false => Wait::GoesOn,
-        };
         if !waiting.as_ref().is_some_and(|w| w.will_wake(cx.waker())) {
             *waiting = Some(cx.waker().clone());
         }
-        Err(wait)
+        Poll::Pending
     }
 
     pub(crate) fn hold(&self, bytes: usize) {
@@ -120,8 +107,15 @@ mod tests {
         }
     }
 
-    fn ask(share: &Share) -> Result<usize, Wait> {
-        share.ask(&mut Context::from_waker(Waker::noop()))
+    fn ask(share: &Share) -> Option<usize> {
+        ready(share.poll_room(&mut Context::from_waker(Waker::noop())))
+    }
+
+    fn ready(room: Poll<usize>) -> Option<usize> {
+        match room {
+            Poll::Ready(room) => Some(room),
+            Poll::Pending => None,
+        }
     }
 
     #[test]
@@ -136,11 +130,11 @@ mod tests {
         }
         // Those that had of what was free have no part of their own beside it.
         assert_eq!(all.0.load(Ordering::Relaxed), FREE + 90 * LEAST);
-        assert!(shares.iter().all(|share| ask(share).is_err()));
+        assert!(shares.iter().all(|share| ask(share).is_none()));
         for share in &shares {
             share.let_go(share.held.load(Ordering::Relaxed));
         }
-        assert_eq!(ask(&shares[0]), Ok(FREE));
+        assert_eq!(ask(&shares[0]), Some(FREE));
     }
 
     #[test]
@@ -149,12 +143,12 @@ mod tests {
         let (stuck, read) = (Share::of(&all), Share::of(&all));
         stuck.hold(10 * FREE);
         for _ in 0..100 {
-            assert_eq!(ask(&read), Ok(LEAST));
+            assert_eq!(ask(&read), Some(LEAST));
             read.hold(LEAST);
-            assert!(ask(&read).is_err());
+            assert!(ask(&read).is_none());
             read.let_go(LEAST);
         }
-        assert!(ask(&stuck).is_err());
+        assert!(ask(&stuck).is_none());
     }
 
     #[test]
@@ -162,16 +156,17 @@ mod tests {
         let all = Arc::default();
         let (share, sibling) = (Share::of(&all), Share::of(&all));
         let woken = Arc::new(Woken::default());
-        let ask = || share.ask(&mut Context::from_waker(&Arc::clone(&woken).into()));
+        let waker = Arc::clone(&woken).into();
+        let ask = || ready(share.poll_room(&mut Context::from_waker(&waker)));
         let count = || woken.0.load(Ordering::Relaxed);
         sibling.hold(FREE);
         share.hold(LEAST);
-        assert_eq!(ask(), Err(Wait::Begins));
-        assert_eq!(ask(), Err(Wait::GoesOn));
+        assert_eq!(ask(), None);
+        assert_eq!(ask(), None);
         share.let_go(1);
-        assert_eq!((count(), ask()), (1, Err(Wait::Begins)), "not all of it");
+        assert_eq!((count(), ask()), (1, None), "not all of it");
         share.let_go(LEAST - 1);
-        assert_eq!((count(), ask()), (2, Ok(LEAST)));
+        assert_eq!((count(), ask()), (2, Some(LEAST)));
         share.let_go(0);
         assert_eq!(count(), 2, "nobody waits");
     }
@@ -182,8 +177,8 @@ mod tests {
         let (share, sibling) = (Share::of(&all), Share::of(&all));
         sibling.hold(FREE - PART);
         share.hold(1);
-        assert!(ask(&share).is_err());
+        assert!(ask(&share).is_none());
         sibling.let_go(1);
-        assert_eq!(ask(&share), Ok(PART));
+        assert_eq!(ask(&share), Some(PART));
     }
 }

@@ -22,7 +22,7 @@ use bytes::Bytes;
 use hyper::rt::Executor;
 
 use crate::activity::Activity;
-use crate::backlog::{Backlog, Share, Wait};
+use crate::backlog::{Backlog, Share};
 use crate::timer::{Clock, Timer};
 
 /// How much is handed on at once, in bytes: a client that takes this much has taken something.
@@ -82,17 +82,13 @@ impl Stall {
     /// How much may be handed on: h2 took what there was, because the client takes at least a part
     /// of it. Pending while h2 has so much that the client must take some of that first.
     pub(crate) fn poll_room(&self, cx: &mut Context<'_>) -> Poll<usize> {
-        match self.unsent.ask(cx) {
-            Ok(room) => {
-                self.is_waiting.store(false, Ordering::Relaxed);
-                Poll::Ready(room.min(PIECE))
-            }
-            Err(Wait::Begins) => {
-                self.waits();
-                Poll::Pending
-            }
-            Err(Wait::GoesOn) => Poll::Pending,
+        let room = self.unsent.poll_room(cx);
+        match room {
+            Poll::Ready(_) => self.is_waiting.store(false, Ordering::Relaxed),
+            Poll::Pending if self.is_awaited() => {}
+            Poll::Pending => self.waits(),
         }
+        room.map(|room| room.min(PIECE))
     }
 
     /// Hands bytes on, which the client has to take in time.
