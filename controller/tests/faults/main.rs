@@ -26,6 +26,8 @@ mod load;
 mod mutant;
 mod mutants;
 mod place;
+#[path = "../../translate/tests/support/pointers.rs"]
+mod pointers;
 mod process;
 mod proxy;
 mod rolling;

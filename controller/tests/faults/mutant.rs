@@ -4,6 +4,7 @@ use portreeve_translate::annotations::{NGINX_PREFIX, OWN_PREFIX, all};
 use serde_json::{Map, Value, json};
 
 use crate::chance::Chance;
+use crate::pointers;
 
 const HOSTS: [&str; 7] = [
     "a.example",
@@ -110,28 +111,8 @@ fn annotations(chance: &mut Chance) -> Value {
 
 /// Puts something into some place of a value.
 fn mutate(chance: &mut Chance, value: &mut Value, with: Value) {
-    let mut pointers = Vec::new();
-    collect(value, String::new(), &mut pointers);
-    let pointer = chance.pick(&pointers);
+    let pointer = chance.pick(&pointers::all(value));
     *value.pointer_mut(&pointer).unwrap() = with;
-}
-
-fn collect(value: &Value, at: String, pointers: &mut Vec<String>) {
-    let escape = |key: &str| key.replace('~', "~0").replace('/', "~1");
-    match value {
-        Value::Object(fields) => {
-            for (key, value) in fields {
-                collect(value, format!("{at}/{}", escape(key)), pointers);
-            }
-        }
-        Value::Array(items) => {
-            for (place, item) in items.iter().enumerate() {
-                collect(item, format!("{at}/{place}"), pointers);
-            }
-        }
-        _ => {}
-    }
-    pointers.push(at);
 }
 
 fn anything(chance: &mut Chance) -> Value {

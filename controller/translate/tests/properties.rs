@@ -216,28 +216,9 @@ fn refuse(mut ingress: Value, how: usize) -> Value {
 
 /// Puts something else into some place of a value.
 fn mutate(value: &mut Value, place: Index, with: &Value) {
-    let mut pointers = Vec::new();
-    collect(value, String::new(), &mut pointers);
+    let pointers = support::pointers::all(value);
     let pointer = place.get(&pointers);
     *value.pointer_mut(pointer).unwrap() = with.clone();
-}
-
-fn collect(value: &Value, at: String, pointers: &mut Vec<String>) {
-    let escape = |key: &str| key.replace('~', "~0").replace('/', "~1");
-    match value {
-        Value::Object(fields) => {
-            for (key, value) in fields {
-                collect(value, format!("{at}/{}", escape(key)), pointers);
-            }
-        }
-        Value::Array(items) => {
-            for (place, item) in items.iter().enumerate() {
-                collect(item, format!("{at}/{place}"), pointers);
-            }
-        }
-        _ => {}
-    }
-    pointers.push(at);
 }
 
 fn anything() -> impl Strategy<Value = Value> {

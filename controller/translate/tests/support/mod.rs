@@ -1,6 +1,7 @@
 //! What the tests share: objects from short YAML, certificates on demand, a configuration as text.
 #![allow(dead_code, reason = "each test binary uses some of it")]
 
+pub(crate) mod pointers;
 pub(crate) mod reading;
 pub(crate) mod render;
 
