@@ -155,7 +155,7 @@ async fn until(is_so: impl AsyncFn() -> bool) {
 }
 
 #[tokio::test]
-#[ignore = "needs a Kubernetes API server"]
+#[ignore = "needs a cluster: make test"]
 async fn a_status_is_written_taken_over_and_taken_back() {
     let place = Place::new("writes-status").await;
     let running = Running::new(&place.client);
@@ -173,7 +173,7 @@ async fn a_status_is_written_taken_over_and_taken_back() {
 }
 
 #[tokio::test]
-#[ignore = "needs a Kubernetes API server"]
+#[ignore = "needs a cluster: make test"]
 async fn what_somebody_else_wrote_since_is_not_taken_back() {
     let place = Place::new("writes-handed-over").await;
     let running = Running::new(&place.client);
@@ -188,7 +188,7 @@ async fn what_somebody_else_wrote_since_is_not_taken_back() {
 }
 
 #[tokio::test]
-#[ignore = "needs a Kubernetes API server"]
+#[ignore = "needs a cluster: make test"]
 async fn an_event_is_beside_its_object_once_whoever_leads() {
     let place = Place::new("writes-events").await;
     let uid = place.seen().await.ingresses.remove(0).uid;
