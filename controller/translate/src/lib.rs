@@ -14,6 +14,7 @@ mod bounds;
 mod class;
 mod closed;
 mod code;
+mod content;
 mod diagnostic;
 mod endpoint;
 mod host;
@@ -39,11 +40,12 @@ use portreeve_table::{Config, Shared, Upstream, UpstreamKey};
 
 pub use class::{Owner, owner};
 pub use code::{CODES, Code, CodeEntry, Severity, docs as diagnostics_docs};
+pub use content::{Content, Object};
 pub use diagnostic::Diagnostic;
 pub use object::{Kind, ObjectKey, ObjectRef};
 pub use options::{Options, Profile, ProfileError};
 pub use secret::SecretObject;
-pub use snapshot::{Content, Object, Snapshot};
+pub use snapshot::Snapshot;
 pub use tls::CertificateWanted;
 
 use ingress::Claims;

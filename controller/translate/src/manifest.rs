@@ -16,8 +16,8 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::code::Code;
+use crate::content::Object;
 use crate::diagnostic::Diagnostic;
-use crate::snapshot::Object;
 
 pub use keep::keep_refused;
 use kind::Meant;

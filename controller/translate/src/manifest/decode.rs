@@ -14,10 +14,11 @@ use serde_json::{Map, Value};
 
 use super::{fields, refused, text};
 use crate::code::Code;
+use crate::content::Content;
 use crate::diagnostic::Diagnostic;
 use crate::object::{Kind, ObjectKey, ObjectRef};
 use crate::secret::SecretObject;
-use crate::snapshot::{Content, SERVICE_NAME};
+use crate::snapshot::SERVICE_NAME;
 
 /// A second copy of the whole object, which `kubectl apply` leaves on it.
 const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";

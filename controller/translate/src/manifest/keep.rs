@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use crate::code::Code;
+use crate::content::Object;
 use crate::diagnostic::Diagnostic;
 use crate::object::{Kind, ObjectRef};
-use crate::snapshot::Object;
 
 /// Adds to what was read of a file the `last` good values of the objects that were refused, by
 /// what was found: without them, what such an object restricts would be open, or closed at best.
