@@ -13,7 +13,7 @@ use http_body::{Body as HttpBody, Frame, SizeHint};
 use hyper::body::Incoming;
 
 use crate::record::{Cut, Record};
-use crate::stall::Stall;
+use crate::stall::{PIECE, Stall};
 use crate::timer::Timer;
 use crate::trailers;
 use crate::upload::Progress;
@@ -212,20 +212,32 @@ impl Body {
         }
     }
 
-    /// How much may be handed on.
-    fn poll_room(&self, cx: &mut Context<'_>) -> Poll<usize> {
-        let stall = self.exchange.as_ref().and_then(|e| e.stall.as_ref());
-        stall.map_or(Poll::Ready(usize::MAX), |stall| stall.poll_room(cx))
+    /// Takes the next frame, as soon as the client's connection has room for it.
+    fn poll_take(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Frame<Bytes>>, BodyError>> {
+        let Some(stall) = self.stall() else {
+            return self.poll_source(cx);
+        };
+        ready!(stall.poll_open(cx));
+        let frame = ready!(self.poll_source(cx))?;
+        if let (Some(bytes), Some(stall)) = (frame.as_ref().and_then(Frame::data_ref), self.stall())
+        {
+            stall.share().take(bytes.len());
+        }
+        Poll::Ready(Ok(frame))
+    }
+
+    fn stall(&self) -> Option<&Arc<Stall>> {
+        self.exchange.as_ref().and_then(|e| e.stall.as_ref())
     }
 
     /// Counts what the client is about to get of a frame, and watches how long it takes for it.
-    fn hand_on(&mut self, frame: Frame<Bytes>, room: usize) -> Frame<Bytes> {
+    fn hand_on(&mut self, frame: Frame<Bytes>) -> Frame<Bytes> {
         let Some(exchange) = &mut self.exchange else {
             return frame;
         };
         frame.map_data(|mut bytes| {
-            if bytes.len() > room {
-                exchange.rest = bytes.split_off(room);
+            if exchange.stall.is_some() && bytes.len() > PIECE {
+                exchange.rest = bytes.split_off(PIECE);
             }
             exchange.record.sent(bytes.len());
             match &exchange.stall {
@@ -293,12 +305,11 @@ impl HttpBody for Body {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        let room = ready!(self.poll_room(cx));
         let frame = match self.rest() {
             Some(rest) => Some(rest),
-            None => ready!(self.poll_source(cx))?,
+            None => ready!(self.poll_take(cx))?,
         };
-        let frame = frame.map(|frame| self.hand_on(frame, room));
+        let frame = frame.map(|frame| self.hand_on(frame));
         self.settle();
         Poll::Ready(frame.map(Ok))
     }

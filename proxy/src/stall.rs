@@ -27,7 +27,7 @@ use crate::timer::{Clock, Timer};
 
 /// How much is handed on at once, in bytes: a client that takes this much has taken something.
 /// It is what h2 puts into a frame.
-const PIECE: usize = 16 * 1024;
+pub(crate) const PIECE: usize = 16 * 1024;
 
 tokio::task_local! {
     static STALL: Arc<Stall>;
@@ -40,8 +40,8 @@ pub(crate) struct Stall {
     /// clock's milliseconds.
     since: AtomicU64,
     is_waiting: AtomicBool,
-    /// What h2 still has.
-    unsent: Share,
+    /// What is held of its response.
+    share: Share,
     clock: Arc<Clock>,
 }
 
@@ -60,7 +60,7 @@ impl AsRef<[u8]> for Lent {
 impl Drop for Lent {
     fn drop(&mut self) {
         self.stall.begins();
-        self.stall.unsent.let_go(self.bytes.len());
+        self.stall.share.let_go(self.bytes.len());
     }
 }
 
@@ -74,26 +74,32 @@ impl Stall {
         Arc::new(Self {
             since: AtomicU64::new(0),
             is_waiting: AtomicBool::new(false),
-            unsent: Share::of(&client.backlog),
+            share: Share::of(&client.backlog),
             clock: Arc::clone(&client.clock),
         })
     }
 
-    /// How much may be handed on: h2 took what there was, because the client takes at least a part
-    /// of it. Pending while h2 has so much that the client must take some of that first.
-    pub(crate) fn poll_room(&self, cx: &mut Context<'_>) -> Poll<usize> {
-        let room = self.unsent.poll_room(cx);
-        match room {
-            Poll::Ready(_) => self.is_waiting.store(false, Ordering::Relaxed),
+    /// What is held of the stream's response.
+    pub(crate) fn share(&self) -> &Share {
+        &self.share
+    }
+
+    /// Ready when more of the response may be taken: h2 took what there was, because the client
+    /// takes at least a part of it. Pending while h2 has so much that the client must take some of
+    /// that first.
+    pub(crate) fn poll_open(&self, cx: &mut Context<'_>) -> Poll<()> {
+        let open = self.share.poll_open(cx);
+        match open {
+            Poll::Ready(()) => self.is_waiting.store(false, Ordering::Relaxed),
             Poll::Pending if self.is_awaited() => {}
             Poll::Pending => self.waits(),
         }
-        room.map(|room| room.min(PIECE))
+        open
     }
 
-    /// Hands bytes on, which the client has to take in time.
+    /// Hands on bytes that were taken, which the client has to take in time.
     pub(crate) fn hand_on(self: &Arc<Self>, bytes: Bytes) -> Bytes {
-        self.unsent.hold(bytes.len());
+        self.share.lend(bytes.len());
         self.waits();
         let stall = Arc::clone(self);
         Bytes::from_owner(Lent { bytes, stall })
@@ -114,7 +120,7 @@ impl Stall {
     }
 
     fn is_sent(&self) -> bool {
-        self.unsent.is_empty()
+        self.share.is_sent()
     }
 }
 

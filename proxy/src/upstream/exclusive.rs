@@ -15,6 +15,7 @@ use tokio::task::AbortHandle;
 use super::pool::{Answer, Failure, Lease, Pool, PoolKey, Reuse, Terms, in_time, is_fresh};
 use super::stream::{Budget, Stream};
 use crate::error::Error;
+use crate::stall::Stall;
 use crate::timer::Timer;
 use crate::upload::RequestBody;
 
@@ -61,6 +62,7 @@ pub(crate) struct Held {
 impl Held {
     pub(super) fn give_back(self) {
         if !self.connection.sender.is_closed() {
+            self.connection.budget.end();
             let since = self.pool.clock.now_millis();
             self.pool.exclusives.put(self.key, self.connection, since);
         }
@@ -114,12 +116,12 @@ impl Pool {
                 // Dialling is rare, and its future large: every request would carry it along.
                 None => Box::pin(self.dial_exclusive(&key, terms.waits)).await?,
             };
-            connection.budget.begin();
+            connection.budget.begin(Stall::current());
             let taken = request.take().ok_or(Error::NoEndpoint)?;
             let sending = pin!(connection.sender.try_send_request(taken));
             match in_time(sending, &connection.timer, terms, request).await {
                 Ok(response) => {
-                    connection.budget.end();
+                    connection.budget.has_head();
                     let timer = Arc::clone(&connection.timer);
                     let pool = Arc::clone(self);
                     return Ok(Answer {
@@ -144,7 +146,7 @@ impl Pool {
     }
 
     async fn dial_exclusive(&self, key: &PoolKey, waits: &Timeouts) -> Result<Exclusive, Error> {
-        let budget = Budget::new();
+        let budget = Budget::default();
         let io = Stream::new(self.connect(key, waits).await?, budget.clone());
         let (sender, connection) = http1::Builder::new()
             .max_headers(256)

@@ -5,46 +5,66 @@
 
 use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::connect::Io;
+use crate::stall::Stall;
 
 /// How much an endpoint may send before the head of its response has ended, in bytes: interim
 /// responses count, and hyper alone would read them for ever.
 const MAX_HEADS: usize = 256 * 1024;
 
-/// How much more may come before there is an answer.
-#[derive(Clone, Debug)]
-pub(super) struct Budget(Arc<AtomicUsize>);
+/// How much is read at once when it must not be all that comes, in bytes.
+const SOME: usize = 64 * 1024;
+
+/// How much of a request's response may come.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Budget(Arc<Limits>);
+
+#[derive(Debug, Default)]
+struct Limits {
+    /// What more may come before there is an answer, in bytes; `usize::MAX` when there is one.
+    heads: AtomicUsize,
+    /// Whose response it is, if its client may leave it unread while others go on.
+    client: Mutex<Option<Arc<Stall>>>,
+}
 
 impl Budget {
-    pub(super) fn new() -> Self {
-        Self(Arc::new(AtomicUsize::new(usize::MAX)))
-    }
-
     /// A request is sent.
-    pub(super) fn begin(&self) {
-        self.0.store(MAX_HEADS, Ordering::Relaxed);
+    pub(super) fn begin(&self, client: Option<Arc<Stall>>) {
+        self.0.heads.store(MAX_HEADS, Ordering::Relaxed);
+        *self.client() = client;
     }
 
     /// Its response's head is there.
+    pub(super) fn has_head(&self) {
+        self.0.heads.store(usize::MAX, Ordering::Relaxed);
+    }
+
+    /// Its response has ended.
     pub(super) fn end(&self) {
-        self.0.store(usize::MAX, Ordering::Relaxed);
+        *self.client() = None;
     }
 
     fn is_spent(&self) -> bool {
-        self.0.load(Ordering::Relaxed) == 0
+        self.0.heads.load(Ordering::Relaxed) == 0
     }
 
     fn spend(&self, bytes: usize) {
-        let left = self.0.load(Ordering::Relaxed);
+        let left = self.0.heads.load(Ordering::Relaxed);
         if left != usize::MAX {
-            self.0.store(left.saturating_sub(bytes), Ordering::Relaxed);
+            let left = left.saturating_sub(bytes);
+            self.0.heads.store(left, Ordering::Relaxed);
         }
+    }
+
+    fn client(&self) -> MutexGuard<'_, Option<Arc<Stall>>> {
+        let client = &self.0.client;
+        client.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -95,10 +115,36 @@ impl AsyncRead for Stream {
             return Poll::Ready(Err(io::Error::other(error)));
         }
         let before = buf.filled().len();
-        let read = Pin::new(&mut self.io).poll_read(cx, buf);
-        self.budget.spend(buf.filled().len() - before);
+        let client = self.budget.client().clone();
+        let io = Pin::new(&mut self.io);
+        let read = match client.as_ref().map(|client| client.share().at_once()) {
+            Some(at_once) if at_once < buf.remaining() => poll_read_some(io, cx, buf, at_once),
+            _ => io.poll_read(cx, buf),
+        };
+        let bytes = buf.filled().len() - before;
+        if let Some(client) = client {
+            client.share().read(bytes);
+        }
+        self.budget.spend(bytes);
         read
     }
+}
+
+/// Reads no more than `most` into a buffer that has room for more.
+///
+/// A part of a buffer that nobody has written to cannot be lent safely: its bytes are written
+/// first, so there must not be too many of them.
+fn poll_read_some(
+    io: Pin<&mut Io>,
+    cx: &mut Context<'_>,
+    buf: &mut ReadBuf<'_>,
+    most: usize,
+) -> Poll<io::Result<()>> {
+    let mut part = ReadBuf::new(buf.initialize_unfilled_to(most.min(SOME)));
+    let read = io.poll_read(cx, &mut part);
+    let filled = part.filled().len();
+    buf.advance(filled);
+    read
 }
 
 impl AsyncWrite for Stream {
