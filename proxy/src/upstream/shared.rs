@@ -24,6 +24,12 @@ use crate::upload::RequestBody;
 
 /// How long a connection may be without a stream.
 const IDLE: Duration = Duration::from_secs(60);
+/// How much of one response an endpoint may send before we have read it, in bytes: what lies there
+/// for a client that reads nothing. A stream carries 64 MB/s over a millisecond.
+const STREAM_WINDOW: u32 = 64 * 1024;
+/// The same for all responses of a connection: enough that the streams of clients that read nothing
+/// leave some for the others.
+const CONNECTION_WINDOW: u32 = 256 * STREAM_WINDOW;
 /// How many connections one endpoint may have that it allows no more streams on: it may want to be
 /// rid of one that way, and have another.
 const MAX_BARRED: usize = 4;
@@ -183,8 +189,8 @@ impl Pool {
         let io = Listening::new(self.connect(key, waits).await?, &room);
         let (sender, connection) = http2::Builder::new(TokioExecutor::new())
             .initial_max_send_streams(UNSAID)
-            .initial_stream_window_size(1 << 20)
-            .initial_connection_window_size(4 << 20)
+            .initial_stream_window_size(STREAM_WINDOW)
+            .initial_connection_window_size(CONNECTION_WINDOW)
             .max_send_buf_size(64 * 1024)
             .max_header_list_size(64 * 1024)
             // Resets that we send for our clients' sake must not end everybody's connection.

@@ -1,15 +1,16 @@
 //! What all streams of an HTTP/2 connection may cost together.
 
 use std::collections::BTreeMap;
+use std::future::poll_fn;
 use std::io::Write;
 use std::net::SocketAddr;
 use std::sync::{Arc, RwLock};
 
-use http::Request;
+use http::{Request, Response};
 
 use super::{refusals, serving};
 use crate::harness::frames::{DATA, END_STREAM, Frames, HEADERS, RST_STREAM, WINDOW_UPDATE};
-use crate::harness::{Backend, H2Client, on, reply, wait_until};
+use crate::harness::{Backend, H2Backend, H2Client, on, reply, wait_until};
 
 /// The setting of how much of a stream's body a client takes before it says more.
 const INITIAL_WINDOW: u16 = 4;
@@ -36,11 +37,11 @@ struct Reader {
     ended: usize,
 }
 
-/// A client that asks for a hundred responses and takes a byte of each.
-fn ask(to: SocketAddr) -> Frames {
+/// A client that asks for so many responses and takes a byte of each.
+fn ask(to: SocketAddr, count: u32) -> Frames {
     let mut frames = Frames::connect(to, &[(INITIAL_WINDOW, 1)]);
     frames.send(WINDOW_UPDATE, 0, 0, &(1_u32 << 30).to_be_bytes());
-    for number in 0..100 {
+    for number in 0..count {
         let fields = [
             (":method", "GET"),
             (":scheme", "http"),
@@ -55,7 +56,7 @@ fn ask(to: SocketAddr) -> Frames {
 impl Reader {
     fn stuck(to: SocketAddr) -> Self {
         let mut reader = Self {
-            frames: ask(to),
+            frames: ask(to, 100),
             read: (0..100).map(|number| (2 * number + 1, 0)).collect(),
             ended: 0,
         };
@@ -127,7 +128,7 @@ fn a_stream_that_is_read_ends_while_its_siblings_are_stuck() {
 fn a_stream_that_waits_for_its_own_bytes_does_not_wait_for_ever() {
     let backend = large();
     let proxy = serving(backend.address, &[], &[("--client-send-timeout", "1")]);
-    let mut frames = ask(proxy.http());
+    let mut frames = ask(proxy.http(), 100);
     let mut resets = 0;
     while resets < 100 {
         let frame = frames.next().unwrap();
@@ -136,6 +137,26 @@ fn a_stream_that_waits_for_its_own_bytes_does_not_wait_for_ever() {
             resets += 1;
         }
     }
+}
+
+/// Streams to an endpoint share its connection with those of other clients.
+#[test]
+fn responses_that_nobody_reads_leave_their_endpoint_to_others() {
+    const WHOLE: usize = 8 << 20;
+    let backend = H2Backend::scripted(|_, mut respond, _| async move {
+        let mut stream = respond.send_response(Response::new(()), false).unwrap();
+        let _ = stream.send_data(vec![b'x'; WHOLE].into(), true);
+        let _ = poll_fn(|cx| stream.poll_reset(cx)).await;
+    });
+    let annotations = [("backend-protocol", "GRPC")];
+    let proxy = serving(backend.address, &annotations, &[("--workers", "1")]);
+    let mut stuck = ask(proxy.http(), 50);
+    for _ in 0..100 {
+        assert!(matches!(stuck.next().unwrap().kind, HEADERS | DATA));
+    }
+    let h2 = H2Client::connect(proxy.http());
+    let request = Request::get("http://a.example/").body(()).unwrap();
+    assert_eq!(h2.get(request).body.len(), WHOLE);
 }
 
 #[test]
