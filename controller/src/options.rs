@@ -132,6 +132,24 @@ pub struct Options {
     )]
     pub publish_service: Option<ObjectKey>,
 
+    /// Write the internal addresses of the Nodes that run proxies, not the external ones.
+    ///
+    /// Addresses of Nodes are written when neither --publish-status-address nor --publish-service
+    /// is given.
+    #[arg(long, value_name = "BOOL", env = "PORTREEVE_REPORT_NODE_INTERNAL_IP_ADDRESS", num_args = 0..=1, default_value_t = false, default_missing_value = "true", action = ArgAction::Set, help_heading = "Status")]
+    pub report_node_internal_ip_address: bool,
+
+    /// Which Pods of the controller's namespace are proxies, by their labels: their Nodes' addresses
+    /// are written.
+    #[arg(
+        long,
+        value_name = "SELECTOR",
+        env = "PORTREEVE_PROXY_SELECTOR",
+        default_value = "app.kubernetes.io/name=portreeve,app.kubernetes.io/component=proxy",
+        help_heading = "Status"
+    )]
+    pub proxy_selector: String,
+
     /// Write the status of Ingresses.
     #[arg(long, value_name = "BOOL", env = "PORTREEVE_UPDATE_STATUS", num_args = 0..=1, default_value_t = true, default_missing_value = "true", action = ArgAction::Set, help_heading = "Status")]
     pub update_status: bool,

@@ -18,6 +18,7 @@ mod api;
 mod desk;
 mod fight;
 mod ledger;
+mod nodes;
 mod seen;
 mod steady;
 #[cfg(test)]
@@ -25,6 +26,7 @@ mod tests;
 mod writer;
 
 pub use address::Source;
+pub use nodes::{NodeAddress, Proxies};
 pub use seen::{IngressNow, Seen, ServiceNow};
 #[cfg(test)]
 pub(crate) use writer::FAREWELL;

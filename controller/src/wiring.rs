@@ -89,7 +89,7 @@ async fn serve(options: Options) -> Result<(), Fatal> {
     let (board, posted) = Board::new();
     let counts = Arc::new(Counts::default());
     let fleet = Arc::new(Fleet::default());
-    let source = Source::of(&options);
+    let source = Source::of(&options, &namespace);
 
     let mut parts = JoinSet::new();
     let tell = Tell {

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use k8s_openapi::api::networking::v1::IngressLoadBalancerIngress;
 use portreeve_translate::ObjectKey;
 
+use super::nodes::{NodeAddress, Proxies};
 use super::seen::ServiceNow;
 use crate::options::Options;
 
@@ -18,19 +19,26 @@ pub enum Source {
     Given(Vec<String>),
     /// From the Service that leads to the proxies.
     Service(ObjectKey),
-    /// It is not known, so no status is written.
-    Unknown,
+    /// From the Nodes that run proxies.
+    Nodes(Proxies),
 }
 
 impl Source {
-    /// What the flags say.
-    pub fn of(options: &Options) -> Self {
+    /// What the flags say; `namespace` is where proxies are looked for, if they are.
+    pub fn of(options: &Options, namespace: &str) -> Self {
         match &options.publish_service {
             _ if !options.publish_status_address.is_empty() => {
                 Self::Given(options.publish_status_address.clone())
             }
             Some(service) => Self::Service(service.clone()),
-            None => Self::Unknown,
+            None => Self::Nodes(Proxies {
+                namespace: namespace.into(),
+                selector: options.proxy_selector.clone(),
+                address: match options.report_node_internal_ip_address {
+                    true => NodeAddress::Internal,
+                    false => NodeAddress::External,
+                },
+            }),
         }
     }
 
@@ -38,20 +46,32 @@ impl Source {
     pub fn service(&self) -> Option<&ObjectKey> {
         match self {
             Self::Service(key) => Some(key),
-            Self::Given(_) | Self::Unknown => None,
+            Self::Given(_) | Self::Nodes(_) => None,
+        }
+    }
+
+    /// The proxies whose Nodes have to be looked for.
+    pub(super) fn proxies(&self) -> Option<&Proxies> {
+        match self {
+            Self::Nodes(proxies) => Some(proxies),
+            Self::Given(_) | Self::Service(_) => None,
         }
     }
 }
 
 /// What statuses should say, sorted and each address once; `None` when that is not known.
-pub(super) fn desired(source: &Source, service: Option<&ServiceNow>) -> Option<Addresses> {
+pub(super) fn desired(
+    source: &Source,
+    service: Option<&ServiceNow>,
+    nodes: Option<&Addresses>,
+) -> Option<Addresses> {
     let mut addresses = match source {
         Source::Given(given) => given
             .iter()
             .filter_map(|text| given_address(text))
             .collect(),
         Source::Service(_) => of_service(service?),
-        Source::Unknown => return None,
+        Source::Nodes(_) => nodes?.clone(),
     };
     sort(&mut addresses);
     addresses.dedup();
@@ -108,7 +128,7 @@ fn given_address(text: &str) -> Option<IngressLoadBalancerIngress> {
 }
 
 /// An IP address as the API server writes it; it refuses other writings.
-fn ip(text: &str) -> Option<IngressLoadBalancerIngress> {
+pub(super) fn ip(text: &str) -> Option<IngressLoadBalancerIngress> {
     let address: IpAddr = text.trim().parse().ok()?;
     one(Some(address.to_string()), None)
 }
@@ -132,6 +152,7 @@ fn one(ip: Option<String>, hostname: Option<String>) -> Option<IngressLoadBalanc
 #[cfg(test)]
 mod tests {
     use super::*;
+    use clap::Parser;
     use serde_json::{Value, json};
     use std::sync::Arc;
 
@@ -176,7 +197,7 @@ mod tests {
             "=a.example",
             "=b.example",
         ];
-        assert_eq!(text(desired(&given, None)).unwrap(), expected);
+        assert_eq!(text(desired(&given, None, None)).unwrap(), expected);
     }
 
     #[test]
@@ -224,7 +245,7 @@ mod tests {
             let source = Source::Service(ObjectKey::new("portreeve", "proxy"));
             let now = service(spec.clone(), load_balancer.clone());
             assert_eq!(
-                text(desired(&source, Some(&now))).unwrap(),
+                text(desired(&source, Some(&now), None)).unwrap(),
                 expected,
                 "{spec}"
             );
@@ -234,7 +255,35 @@ mod tests {
     #[test]
     fn what_is_not_known_is_not_said_to_be_nothing() {
         let source = Source::Service(ObjectKey::new("portreeve", "proxy"));
-        assert_eq!(desired(&source, None), None);
-        assert_eq!(desired(&Source::Unknown, None), None);
+        assert_eq!(desired(&source, None, None), None);
+        let source = Source::of(&options(&[]), "portreeve");
+        assert_eq!(desired(&source, None, None), None);
+    }
+
+    fn options(flags: &[&str]) -> Options {
+        Options::try_parse_from(["portreeve-controller"].iter().chain(flags)).unwrap()
+    }
+
+    #[test]
+    fn nodes_are_the_last_source() {
+        let all = |flags: &[&str]| Source::of(&options(flags), "portreeve");
+        assert_eq!(
+            all(&["--publish-status-address=10.0.0.1"]),
+            Source::Given(vec!["10.0.0.1".into()])
+        );
+        let service = all(&["--publish-service=portreeve/proxy"]);
+        assert_eq!(
+            service.service(),
+            Some(&ObjectKey::new("portreeve", "proxy"))
+        );
+        let external = all(&[]);
+        assert_eq!(external.proxies().unwrap().address, NodeAddress::External);
+        assert_eq!(external.proxies().unwrap().namespace, "portreeve");
+        let internal = all(&["--report-node-internal-ip-address"]);
+        assert_eq!(internal.proxies().unwrap().address, NodeAddress::Internal);
+        let addresses = ["10.0.0.2", "10.0.0.1", "10.0.0.2"];
+        let addresses = addresses.iter().filter_map(|text| ip(text)).collect();
+        let written = desired(&external, None, Some(&addresses));
+        assert_eq!(text(written).unwrap(), ["10.0.0.1", "10.0.0.2"]);
     }
 }

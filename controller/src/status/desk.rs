@@ -45,6 +45,11 @@ impl Desk {
         }
     }
 
+    /// What it writes by.
+    pub(super) fn client(&self) -> Client {
+        self.client.clone()
+    }
+
     /// These wait now, and what waited before does not.
     pub(super) fn queue(&mut self, jobs: Vec<Job>) {
         self.queue = jobs.into();

@@ -11,7 +11,7 @@ use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
-use super::{Farewell, IngressNow, Seen, Source, Writer};
+use super::{Farewell, IngressNow, NodeAddress, Proxies, Seen, Source, Writer};
 use crate::counts::{Count, Counts};
 use crate::events::{Board, Posted};
 use crate::guard::Guard;
@@ -35,6 +35,10 @@ struct State {
     version: u64,
     asked: Vec<Asked>,
     instead: Option<fn() -> Reply>,
+    /// The Node of each Pod, and whether the Pod is ready.
+    pods: Vec<(&'static str, bool)>,
+    forbids: bool,
+    nodes_read: usize,
     seen: watch::Sender<Option<Arc<Seen>>>,
 }
 
@@ -72,8 +76,38 @@ impl State {
         })));
     }
 
-    /// Server-side apply of a status, as far as it goes here.
+    /// Pods and their Nodes.
     fn answer(&mut self, asked: Asked) -> Reply {
+        let path: Vec<_> = asked.path.split('/').collect();
+        match path[..] {
+            [_, "api", "v1", "namespaces", "portreeve", "pods"] => {
+                assert!(asked.query.contains("labelSelector=app%3Dproxy"));
+                let pods = self
+                    .pods
+                    .iter()
+                    .map(|(node, is_ready)| pod(node, *is_ready));
+                let pods = pods.collect::<Value>();
+                let list =
+                    json!({"kind": "PodList", "apiVersion": "v1", "metadata": {}, "items": pods});
+                Reply::Json(200, list)
+            }
+            [_, "api", "v1", "nodes", _] if self.forbids => Reply::refusal(403, "Forbidden"),
+            [_, "api", "v1", "nodes", name] => {
+                self.nodes_read += 1;
+                let address = json!({"type": "InternalIP", "address": format!("10.0.1.{name}")});
+                let status = json!({"addresses": [address]});
+                let meta = json!({"name": name});
+                Reply::Json(
+                    200,
+                    json!({"kind": "Node", "apiVersion": "v1", "metadata": meta, "status": status}),
+                )
+            }
+            _ => self.apply(asked),
+        }
+    }
+
+    /// Server-side apply of a status, as far as it goes here.
+    fn apply(&mut self, asked: Asked) -> Reply {
         self.asked.push(asked.clone());
         if let Some(instead) = self.instead {
             return instead();
@@ -103,6 +137,15 @@ impl State {
         self.tell();
         Reply::Json(200, reply)
     }
+}
+
+fn pod(node: &str, is_ready: bool) -> Value {
+    let ready = if is_ready { "True" } else { "False" };
+    json!({
+        "metadata": {"name": "proxy"},
+        "spec": {"containers": [], "nodeName": node},
+        "status": {"conditions": [{"type": "Ready", "status": ready}]},
+    })
 }
 
 fn addresses(stored: &Stored) -> Value {
@@ -141,12 +184,19 @@ struct Setup {
 
 impl Setup {
     fn new(ingresses: &[Given<'_>]) -> Self {
+        Self::with(ingresses, Source::Given(vec![OURS.into()]))
+    }
+
+    fn with(ingresses: &[Given<'_>], source: Source) -> Self {
         let (sender, seen) = watch::channel(None);
         let mut state = State {
             ingresses: BTreeMap::new(),
             version: 1,
             asked: Vec::new(),
             instead: None,
+            pods: Vec::new(),
+            forbids: false,
+            nodes_read: 0,
             seen: sender,
         };
         for (name, owner, says) in ingresses {
@@ -159,7 +209,6 @@ impl Setup {
         let client = client(move |asked| server.lock().unwrap().answer(asked));
         let guard = Guard::new(led, move || may.load(Ordering::Relaxed));
         let (board, posted) = Board::new();
-        let source = Source::Given(vec![OURS.into()]);
         let writer = Writer::new(client, guard, source, seen, board, Arc::clone(&counts));
         let (stop, stopped) = oneshot::channel();
         let writer = tokio::spawn(writer.run(async { stopped.await.unwrap() }));
@@ -235,6 +284,55 @@ async fn nothing_is_written_without_leading() {
     setup.put("api", Owner::Ours, None);
     setup.pass(60).await;
     assert_eq!(setup.asked(), []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_addresses_of_the_nodes_of_ready_proxies_are_written() {
+    let source = Source::Nodes(Proxies {
+        namespace: "portreeve".into(),
+        selector: "app=proxy".into(),
+        address: NodeAddress::External,
+    });
+    let setup = Setup::with(&[("web", Owner::Ours, None)], source);
+    let pods = |pods: &[(&'static str, bool)]| setup.state.lock().unwrap().pods = pods.into();
+    pods(&[("1", true), ("2", false), ("1", true)]);
+    setup.pass(60).await;
+    assert_eq!(
+        setup.state.lock().unwrap().nodes_read,
+        0,
+        "it does not lead"
+    );
+    setup.state.lock().unwrap().forbids = true;
+    setup.leads.send_replace(true);
+    setup.put("old", Owner::Ours, Some(("10.0.1.9", "portreeve")));
+    setup.pass(600).await;
+    assert_eq!(setup.says("web"), None, "what may not be read is not known");
+    setup.state.lock().unwrap().forbids = false;
+    pods(&[]);
+    setup.pass(600).await;
+    let kept = setup.says("old");
+    assert_eq!(
+        kept.as_deref(),
+        Some("10.0.1.9"),
+        "the selector may be wrong"
+    );
+    pods(&[("1", true), ("2", false), ("1", true)]);
+    setup.pass(11).await;
+    assert_eq!(setup.says("web").as_deref(), Some("10.0.1.1"));
+    setup.pass(120).await;
+    let read = setup.state.lock().unwrap().nodes_read;
+    assert_eq!(read, 1, "a Node is read once for long");
+    // Another one is ready, and the first not any more.
+    pods(&[("1", false), ("2", true)]);
+    setup.pass(11).await;
+    assert_eq!(setup.says("web").as_deref(), Some("10.0.1.2"));
+    // That none is ready is for them to mend, and not for DNS; that there is none at all is said.
+    pods(&[("1", false), ("2", false)]);
+    setup.pass(600).await;
+    assert_eq!(setup.says("web").as_deref(), Some("10.0.1.2"));
+    pods(&[]);
+    setup.pass(60 + 20).await;
+    assert_eq!(setup.says("web"), None);
 }
 
 #[tokio::test(start_paused = true)]

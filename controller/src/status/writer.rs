@@ -8,12 +8,14 @@ use std::time::Duration;
 use kube::Client;
 use portreeve_translate::{Kind, ObjectRef};
 use tokio::sync::watch;
+use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
-use super::address::{Source, desired};
+use super::address::{Addresses, Source, desired};
 use super::answer::WriteError;
 use super::desk::{Desk, Done};
 use super::ledger::{Contest, Job, Ledger};
+use super::nodes::Lookout;
 use super::seen::Seen;
 use super::steady::Steady;
 use crate::counts::{Count, Counts};
@@ -49,6 +51,10 @@ pub struct Writer {
     guard: Guard,
     source: Source,
     seen: watch::Receiver<Option<Arc<Seen>>>,
+    /// The addresses of the Nodes that run proxies, if those are looked for.
+    nodes: watch::Receiver<Option<Addresses>>,
+    /// Aborted when dropped.
+    lookout: JoinSet<()>,
     board: Board,
     counts: Arc<Counts>,
     desk: Desk,
@@ -69,11 +75,14 @@ impl Writer {
         board: Board,
         counts: Arc<Counts>,
     ) -> Self {
+        let (_, nodes) = watch::channel(None);
         Self {
             desk: Desk::new(client, guard.clone()),
             guard,
             source,
             seen,
+            nodes,
+            lookout: JoinSet::new(),
             board,
             counts,
             ledger: Ledger::default(),
@@ -88,6 +97,7 @@ impl Writer {
     /// lead until this returns, so the Lease is to be released after it.
     pub async fn run(mut self, stop: impl Future<Output = Farewell>) {
         let mut stop = pin!(stop);
+        self.look_for_nodes();
         self.plan();
         loop {
             let now = Instant::now();
@@ -101,10 +111,21 @@ impl Writer {
                 farewell = &mut stop => return self.stop(farewell).await,
                 () = self.guard.changed() => self.leadership(),
                 () = changed(&mut self.seen) => self.plan(),
+                () = changed(&mut self.nodes) => self.plan(),
                 done = self.desk.done() => self.done(done),
                 () = at(due) => self.plan(),
                 () = at(room) => {}
             }
+        }
+    }
+
+    /// Begins to look for the Nodes that run proxies, if nothing else says where those are.
+    fn look_for_nodes(&mut self) {
+        if let Some(proxies) = self.source.proxies() {
+            let lookout = Lookout::new(self.desk.client(), proxies.clone());
+            let (found, nodes) = watch::channel(None);
+            self.nodes = nodes;
+            self.lookout.spawn(lookout.run(self.guard.clone(), found));
         }
     }
 
@@ -123,7 +144,8 @@ impl Writer {
         let Some(seen) = self.seen.borrow_and_update().clone() else {
             return;
         };
-        let desired = desired(&self.source, seen.service.as_ref());
+        let nodes = self.nodes.borrow_and_update().clone();
+        let desired = desired(&self.source, seen.service.as_ref(), nodes.as_ref());
         self.steady.update(desired, now);
         let plan = self
             .ledger

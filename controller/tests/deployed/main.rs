@@ -33,6 +33,7 @@ async fn what_is_deployed_serves_and_asks_for_nothing_that_it_may_not() {
     rights::were_enough(&place).await;
 
     stops(&place).await;
+    has_no_load_balancer(&place).await;
 }
 
 /// Statuses outlive one controller of two, and not the last; what is served outlives both.
@@ -60,6 +61,29 @@ async fn stops(place: &Place) {
     shop::has_no_address(place).await;
     place.until_pods("controller", 0).await;
     shop::is_served_by_every_proxy(place).await;
+}
+
+/// Without a load balancer, statuses say where the Nodes of the proxies are; and when all controllers
+/// stop at once, one of them is the last and takes that back.
+async fn has_no_load_balancer(place: &Place) {
+    place.apply_with("node-addresses");
+    let controllers = "portreeve-controller";
+    let deployments = place.ours::<Deployment>();
+    place.until(deployments, controllers, has(2)).await;
+    shop::has_the_address(place, portreeve_cluster::HOST).await;
+    rights::of_nodes_are_to_read_one_by_one().await;
+    rights::were_enough(place).await;
+    let none = [
+        "-n",
+        "portreeve",
+        "scale",
+        "deployment",
+        controllers,
+        "--replicas=0",
+    ];
+    place.kubectl(&none);
+    shop::has_no_address(place).await;
+    place.until_pods("controller", 0).await;
 }
 
 fn has(replicas: i32) -> impl Fn(&Deployment) -> Option<()> {

@@ -75,6 +75,21 @@ impl Place {
         assert!(!said.contains("Warning"), "kubectl {arguments:?}: {said}");
     }
 
+    /// Applies `deploy` with one of its components.
+    pub(crate) fn apply_with(&self, component: &str) {
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("deployed");
+        std::fs::create_dir_all(&folder).unwrap();
+        let folder = folder.canonicalize().unwrap();
+        let deploy = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy");
+        let deploy = deploy.canonicalize().unwrap();
+        // Only what is named from where one stands is taken.
+        let up = "../".repeat(folder.components().count() - 1);
+        let deploy = format!("{up}{}", deploy.strip_prefix("/").unwrap().display());
+        let text = format!("resources: [{deploy}]\ncomponents: [{deploy}/{component}]\n");
+        std::fs::write(folder.join("kustomization.yaml"), text).unwrap();
+        self.kubectl(&["apply", "-k", folder.to_str().unwrap()]);
+    }
+
     /// Watches an object until it is as it should be.
     pub(crate) async fn until<K: Object, T>(
         &self,

@@ -42,7 +42,7 @@ const MAY: [Act; 13] = [
 ];
 
 /// What neither it nor a proxy may do.
-const MAY_NOT: [Act; 24] = [
+const MAY_NOT: [Act; 25] = [
     ("update", "networking.k8s.io/ingresses", "shop", "my-site"),
     ("patch", "networking.k8s.io/ingresses", "shop", "my-site"),
     (
@@ -79,6 +79,7 @@ const MAY_NOT: [Act; 24] = [
     ("get", "/configmaps", "shop", "any"),
     ("list", "/namespaces", "", ""),
     ("list", "/nodes", "", ""),
+    ("get", "/nodes", "", "node-1"),
     ("patch", "/services/status", NAMESPACE, "portreeve-proxy"),
     ("delete", "events.k8s.io/events", "shop", "any"),
     ("impersonate", "/serviceaccounts", "", ""),
@@ -121,6 +122,15 @@ pub(crate) async fn are_no_more_than_needed() {
     for act in MAY_NOT {
         assert!(!may(&controller, act).await, "the controller may {act:?}");
         assert!(!may(&proxy, act).await, "a proxy may {act:?}");
+    }
+}
+
+/// What the component gives that writes the addresses of Nodes.
+pub(crate) async fn of_nodes_are_to_read_one_by_one() {
+    let controller = account("portreeve-controller").await;
+    assert!(may(&controller, ("get", "/nodes", "", "node-1")).await);
+    for verb in ["list", "watch", "patch"] {
+        assert!(!may(&controller, (verb, "/nodes", "", "")).await, "{verb}");
     }
 }
 

@@ -78,7 +78,12 @@ pub(crate) async fn has_the_address_of_the_proxies(place: &Place) {
         .patch_status(name, &params, &Patch::Merge(given))
         .await
         .unwrap();
-    let is_there = |ingress: &Ingress| (said(ingress) == [ADDRESS]).then_some(());
+    has_the_address(place, ADDRESS).await;
+}
+
+/// The status of the Ingress says this and nothing else.
+pub(crate) async fn has_the_address(place: &Place, address: &str) {
+    let is_there = |ingress: &Ingress| (said(ingress) == [address]).then_some(());
     place.until(shops(place), "my-site", is_there).await;
 }
 
