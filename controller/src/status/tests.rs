@@ -475,6 +475,32 @@ async fn the_last_controller_takes_back_what_is_ours() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_last_controller_waits_for_the_lease_of_the_one_that_stops_before_it() {
+    // Which of two that stop at once sees that nobody goes on is a matter of milliseconds. The one
+    // that leads did not, keeps statuses and lets go of the Lease; this one does not lead yet.
+    let mut setup = Setup::new(&[("web", Owner::Ours, Some((OURS, "portreeve")))]);
+    setup.pass(1).await;
+    let stop = setup.stop.take().unwrap();
+    stop.send(Farewell::Clear).unwrap();
+    setup.pass(3).await;
+    assert_eq!(setup.asked(), [], "the other leads still");
+    assert!(!setup.writer.is_finished());
+    setup.leads.send_replace(true);
+    setup.writer.await.unwrap();
+    let state = setup.state.lock().unwrap();
+    assert_eq!(state.ingresses["web"].says, None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_last_controller_does_not_wait_for_a_lease_that_nobody_lets_go_of() {
+    let setup = Setup::new(&[("web", Owner::Ours, Some((OURS, "portreeve")))]);
+    let start = tokio::time::Instant::now();
+    let state = setup.stop(Farewell::Clear).await;
+    assert!(start.elapsed() <= Duration::from_secs(15));
+    assert_eq!(state.lock().unwrap().asked, []);
+}
+
+#[tokio::test(start_paused = true)]
 async fn stopping_does_not_wait_for_an_api_server_that_is_silent() {
     let setup = Setup::leading(&[("web", Owner::Ours, Some((OURS, "portreeve")))]);
     setup.pass(1).await;

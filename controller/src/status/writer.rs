@@ -9,7 +9,7 @@ use kube::Client;
 use portreeve_translate::{Kind, ObjectRef};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, interval, sleep_until};
 
 use super::address::{Addresses, Source, desired};
 use super::answer::WriteError;
@@ -25,6 +25,9 @@ use crate::say::say;
 
 /// How long clearing may take when the process stops; Kubernetes ends it after 30 s by default.
 pub(crate) const FAREWELL: Duration = Duration::from_secs(15);
+
+/// How soon to ask again whether anything may be written.
+const ASK_AGAIN: Duration = Duration::from_millis(100);
 
 /// What becomes of statuses when this controller stops.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -211,8 +214,13 @@ impl Writer {
     }
 
     async fn stop(mut self, farewell: Farewell) {
-        let seen = self.seen.borrow().clone();
-        let (Farewell::Clear, true, Some(seen)) = (farewell, self.guard.may_write(), seen) else {
+        let deadline = Instant::now() + FAREWELL;
+        // The last one may not lead yet: the one that does may have begun to stop before it, when
+        // there was still another, and lets go of the Lease now.
+        if farewell == Farewell::Keep || !self.comes_to_lead(deadline).await {
+            return;
+        }
+        let Some(seen) = self.seen.borrow().clone() else {
             return;
         };
         let written = seen
@@ -221,10 +229,23 @@ impl Writer {
             .filter(|now| !now.addresses.is_empty());
         let jobs: Vec<_> = written.map(|now| Job::new(now, Arc::default())).collect();
         let count = jobs.len();
-        let made = self.desk.finish(jobs, Instant::now() + FAREWELL).await;
+        let made = self.desk.finish(jobs, deadline).await;
         say(format_args!(
             "took back the statuses of {made} of {count} Ingresses"
         ));
+    }
+
+    /// Waits until this controller may write; says whether it may in time.
+    async fn comes_to_lead(&mut self, deadline: Instant) -> bool {
+        let mut look = interval(ASK_AGAIN);
+        while !self.guard.may_write() {
+            tokio::select! {
+                () = sleep_until(deadline) => return false,
+                () = self.guard.changed() => {}
+                _ = look.tick() => {}
+            }
+        }
+        true
     }
 }
 
