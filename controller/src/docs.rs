@@ -9,6 +9,7 @@ use clap::CommandFactory;
 use crate::counts::Count;
 use crate::metrics::FAMILIES;
 use crate::options::Options;
+use crate::serve::Refusal;
 
 fn check(name: &str, expected: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -75,6 +76,10 @@ fn metrics() {
     }
     for count in Count::ALL {
         section(&mut page, count.name(), count.help(), "Counter");
+    }
+    page += "\n## Reasons\n\nThe values of the label `reason`: why a connection was not given a session.\n\n";
+    for refusal in Refusal::ALL {
+        let _ = writeln!(page, "* `{}`: {}", refusal.as_str(), refusal.help());
     }
     check("controller-metrics.md", &page);
 }

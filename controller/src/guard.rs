@@ -25,6 +25,12 @@ impl Guard {
         Self { leads, may_write }
     }
 
+    /// For what every controller writes: what nobody else knows.
+    pub(crate) fn always() -> Self {
+        let (_, leads) = watch::channel(true);
+        Self::new(leads, || true)
+    }
+
     /// By a Lease, for as long as the process lives.
     pub(crate) fn of(leadership: &Leadership) -> Self {
         let (leads, receiver) = watch::channel(false);

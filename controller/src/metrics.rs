@@ -6,6 +6,7 @@
 use std::fmt::Write;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use portreeve_table::ResourceKey;
 use portreeve_translate::Severity;
 
 use crate::admin::State;
@@ -66,8 +67,13 @@ families! {
         "Connected proxies: all, those that have the latest publication (current), and those that could not take all of it (rejecting).",
         proxies;
     "portreeve_sessions_refused_total" counter Some("reason"),
-        "Connections that were not given a session, by reason: certificate, request, stale.",
-        |state| Refusal::ALL.map(|r| (r.as_str(), state.fleet.refusals(r) as f64)).into();
+        "Connections that were not given a session, by reason.", refusals;
+    "portreeve_rejected_resources" gauge Some("kind"),
+        "Resources that a connected proxy could not take, or not as they were meant, by kind: host, upstream, cert, challenge, unknown.",
+        rejected;
+    "portreeve_rejections_total" counter None,
+        "Times that a proxy could not take something.",
+        |state| one(state.fleet.rejections() as f64);
     "portreeve_watch_objects" gauge Some("kind"),
         "Objects that are known, by kind.", |state| watches(state, |kind| kind.objects as f64);
     "portreeve_watch_synced" gauge Some("kind"),
@@ -168,6 +174,29 @@ fn proxies(state: &State) -> Samples {
 fn watches(state: &State, read: fn(&portreeve_watch::KindHealth) -> f64) -> Samples {
     let kinds = state.health.kinds();
     let samples = kinds.iter().map(|kind| (kind.kind.as_str(), read(kind)));
+fn rejected(state: &State) -> Samples {
+    let all = state.fleet.rejected();
+    let kinds = all.keys().map(|name| match name.parse() {
+        Ok(ResourceKey::Host(_)) => "host",
+        Ok(ResourceKey::Upstream(_)) => "upstream",
+        Ok(ResourceKey::Cert(_)) => "cert",
+        Ok(ResourceKey::Challenge(_)) => "challenge",
+        Err(_) => "unknown",
+    });
+    let mut counts = ["host", "upstream", "cert", "challenge", "unknown"].map(|kind| (kind, 0.0));
+    for kind in kinds {
+        let count = counts.iter_mut().find(|(name, _)| *name == kind);
+        count.into_iter().for_each(|(_, count)| *count += 1.0);
+    }
+    counts.into()
+}
+
+fn refusals(state: &State) -> Samples {
+    let all = Refusal::ALL.iter();
+    let all = all.map(|refusal| (refusal.as_str(), state.fleet.refusals(*refusal) as f64));
+    all.collect()
+}
+
     samples.collect()
 }
 

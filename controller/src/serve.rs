@@ -5,6 +5,8 @@
 
 mod fleet;
 mod peer;
+mod refusal;
+mod rejections;
 mod session;
 #[cfg(test)]
 mod tests;
@@ -28,7 +30,9 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio_rustls::TlsAcceptor;
 
-pub use fleet::{Fleet, Refusal, Seen};
+pub use fleet::{Fleet, Rejection, Seen};
+pub use refusal::Refusal;
+pub(crate) use rejections::Reporter;
 
 use crate::published::Latest;
 use peer::Peer;
@@ -85,11 +89,13 @@ impl Server {
         let identity = self.identity.borrow().clone();
         let tls = identity.and_then(|identity| identity.server(Role::Proxy).ok());
         let Some(tls) = tls.map(TlsAcceptor::from) else {
+            self.fleet.refuse(Refusal::Unprepared);
             return;
         };
-        let Ok(Ok(stream)) = tokio::time::timeout(HANDSHAKE, tls.accept(stream)).await else {
-            self.fleet.refuse(Refusal::Certificate);
-            return;
+        let stream = match tokio::time::timeout(HANDSHAKE, tls.accept(stream)).await {
+            Ok(Ok(stream)) => stream,
+            Ok(Err(error)) => return self.fleet.refuse(Refusal::of(&error)),
+            Err(_) => return self.fleet.refuse(Refusal::Handshake),
         };
         let service = service_fn(|request| {
             let response = self.answer(request, address);

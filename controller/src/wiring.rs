@@ -22,7 +22,7 @@ use crate::lease::{Candidate, Elector, Leadership, Timing};
 use crate::options::Options;
 use crate::pki::{Home, Keeper};
 use crate::say::say;
-use crate::serve::{Fleet, Server};
+use crate::serve::{Fleet, Reporter, Server};
 use crate::siblings;
 use crate::status::{Farewell, Source, Writer};
 
@@ -127,6 +127,14 @@ async fn serve(options: Options) -> Result<(), Fatal> {
     let state = admin::State {
         latest,
         fleet,
+    let (heard, heard_posted) = Board::new();
+    let reporter = Reporter {
+        fleet: Arc::clone(&fleet),
+        latest: latest.clone(),
+        seen: seen.clone(),
+        board: heard,
+    };
+    parts.spawn(named("the report of rejections", reporter.run()));
         health,
         counts: Arc::clone(&counts),
         leadership,
@@ -145,6 +153,15 @@ async fn serve(options: Options) -> Result<(), Fatal> {
     let (stop_writer, writer_stops) = oneshot::channel();
     let writer = Writer::new(client.clone(), guard, source, seen, board, counts);
     let writer = options.update_status.then(|| {
+    // Nobody else hears what the proxies of this controller reject.
+    let herald = Herald::new(
+        client.clone(),
+        Guard::always(),
+        &options.name,
+        heard_posted,
+        Arc::clone(&counts),
+    );
+    parts.spawn(named("the writer of rejections", herald.run()));
         let stop = async move { writer_stops.await.unwrap_or(Farewell::Keep) };
         tokio::spawn(writer.run(stop))
     });

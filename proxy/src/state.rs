@@ -73,6 +73,7 @@ impl Generation {
         let certs = tls::by_name(&config.certs, &parsed);
         rejected.extend(bad_certs.into_iter().map(|(key, error)| Rejected {
             key: ResourceKey::Cert(key),
+            origin: None,
             error,
         }));
         Self {

@@ -11,7 +11,7 @@ use super::notice::Notice;
 pub type Posted = BTreeMap<&'static str, Arc<BTreeSet<Notice>>>;
 
 /// Where everyone posts what stands, all of it each time: translation what it finds, the status
-/// writer whom it meets. What proxies reject can be posted in the same way.
+/// writer whom it meets, sessions what proxies reject.
 #[derive(Clone, Debug)]
 pub struct Board(Arc<watch::Sender<Posted>>);
 

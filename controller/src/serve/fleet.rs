@@ -6,36 +6,18 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use portreeve_table::{Delta, Hello, Told};
+use portreeve_table::{Delta, Hello, Origin, Told};
 use serde::{Serialize, Serializer};
+use tokio::sync::watch;
 
 use super::peer::Ended;
+use super::refusal::Refusal;
 use crate::say::say;
 
-/// Why somebody was not given a session.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Refusal {
-    /// No certificate, or not a proxy's, or no handshake in time.
-    Certificate,
-    /// It asked for something else than a session.
-    Request,
-    /// We have not heard from the Kubernetes API for too long.
-    Stale,
-}
-
-impl Refusal {
-    /// Every reason.
-    pub const ALL: [Self; 3] = [Self::Certificate, Self::Request, Self::Stale];
-
-    /// Its name in metrics.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Certificate => "certificate",
-            Self::Request => "request",
-            Self::Stale => "stale",
-        }
-    }
-}
+/// How much of what one proxy rejects is remembered, and how much of one reason, in characters: a
+/// proxy says what it likes.
+const MANY: usize = 1000;
+const LONGEST: usize = 500;
 
 /// The connected proxies.
 #[derive(Debug, Default)]
@@ -43,6 +25,10 @@ pub struct Fleet {
     next: AtomicU64,
     members: Mutex<BTreeMap<u64, Seen>>,
     refused: [AtomicU64; Refusal::ALL.len()],
+    /// How often something was rejected.
+    rejections: AtomicU64,
+    /// Told when something is rejected that was not, or not any more.
+    changed: watch::Sender<()>,
 }
 
 /// What is known of one proxy.
@@ -60,7 +46,17 @@ pub struct Seen {
     /// The number of the publication that it has taken; 0 for none.
     pub has: u64,
     /// What it could not take, by the names of resources.
-    pub rejected: BTreeMap<Box<str>, String>,
+    pub rejected: BTreeMap<Box<str>, Vec<Rejection>>,
+}
+
+/// Something of a resource that a proxy could not take.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Rejection {
+    /// The Ingress whose route it is, when it is not all of the resource.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub origin: Option<Origin>,
+    /// Why.
+    pub error: String,
 }
 
 fn seconds<S: Serializer>(time: &SystemTime, serializer: S) -> Result<S::Ok, S::Error> {
@@ -85,6 +81,28 @@ impl Fleet {
     pub fn refusals(&self, refusal: Refusal) -> u64 {
         let count = self.refused.get(refusal as usize);
         count.map_or(0, |count| count.load(Ordering::Relaxed))
+    }
+
+    /// How often a proxy could not take something.
+    pub fn rejections(&self) -> u64 {
+        self.rejections.load(Ordering::Relaxed)
+    }
+
+    /// What proxies do not take now, by the names of resources.
+    pub fn rejected(&self) -> BTreeMap<Box<str>, BTreeSet<Rejection>> {
+        let mut all: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
+        for seen in self.lock().values() {
+            for (key, found) in &seen.rejected {
+                let known = all.entry(key.clone()).or_default();
+                known.extend(found.iter().cloned());
+            }
+        }
+        all
+    }
+
+    /// What tells when [`Self::rejected`] changes.
+    pub(crate) fn rejected_changes(&self) -> watch::Receiver<()> {
+        self.changed.subscribe()
     }
 
     pub(super) fn refuse(&self, refusal: Refusal) {
@@ -132,28 +150,73 @@ impl Member {
     }
 
     /// Notes what it could not take of `delta`; what it was told anew, it has taken otherwise.
-    pub(super) fn rejected(&self, delta: &Delta, rejected: Vec<Told>) {
+    pub(super) fn took(&self, delta: &Delta, rejected: Vec<Told>) {
+        let (mut is_news, count) = (!rejected.is_empty(), rejected.len() as u64);
+        self.fleet.rejections.fetch_add(count, Ordering::Relaxed);
         self.note(|seen| {
             let told = delta.upsert.keys().chain(&delta.remove);
             let told: BTreeSet<_> = told.map(ToString::to_string).collect();
+            let before = seen.rejected.len();
             seen.rejected.retain(|key, _| !told.contains(&**key));
-            let rejected = rejected.into_iter().map(|told| (told.key, told.error));
-            seen.rejected.extend(rejected);
+            is_news |= before != seen.rejected.len();
+            for told in rejected.into_iter().take(MANY) {
+                seen.note(told);
+            }
         });
+        if is_news {
+            self.fleet.changed.send_replace(());
+        }
     }
 
     pub(super) fn leave(&self, ended: &Ended) {
+        if matches!(ended, Ended::TooFar(_)) {
+            self.fleet.refuse(Refusal::Schema);
+        }
         self.note(|seen| {
             say(format_args!(
                 "proxy {} at {}: {ended}",
-                seen.node, seen.address
+                plain(&seen.node),
+                seen.address
             ))
         });
     }
 }
 
+impl Seen {
+    /// Notes what it could not take, and says so once.
+    fn note(&mut self, told: Told) {
+        let rejection = Rejection {
+            origin: told.origin,
+            error: plain(&told.error),
+        };
+        if !self.rejected.contains_key(&told.key) && self.rejected.len() >= MANY {
+            return;
+        }
+        let key = plain(&told.key);
+        let found = self.rejected.entry(told.key).or_default();
+        if !found.contains(&rejection) {
+            say(format_args!(
+                "proxy {} at {} rejects {key}: {}",
+                plain(&self.node),
+                self.address,
+                rejection.error
+            ));
+            found.push(rejection);
+        }
+    }
+}
+
+/// A text of a proxy's as it may stand in a log: of one line, and not longer than is read.
+fn plain(text: &str) -> String {
+    let plain = text.chars().map(|c| if c.is_control() { ' ' } else { c });
+    plain.take(LONGEST).collect()
+}
+
 impl Drop for Member {
     fn drop(&mut self) {
-        self.fleet.lock().remove(&self.number);
+        let left = self.fleet.lock().remove(&self.number);
+        if left.is_some_and(|seen| !seen.rejected.is_empty()) {
+            self.fleet.changed.send_replace(());
+        }
     }
 }

@@ -8,7 +8,9 @@ use bytes::Bytes;
 use http_body::Body;
 use http_body_util::BodyExt;
 use http_body_util::channel::Sender;
-use portreeve_table::{Delta, Hello, LineBuffer, LineTooLong, Lines, ToController, Told, Verdict};
+use portreeve_table::{
+    Delta, Hello, LineBuffer, LineTooLong, Lines, ToController, Told, TooFar, Verdict, Welcome,
+};
 use tokio::time::{Instant, interval_at, timeout};
 
 /// How often a proxy hears from us when there is nothing to tell.
@@ -36,6 +38,9 @@ pub(super) enum Ended {
     /// It said something else than who it is.
     #[error("the proxy did not say who it is")]
     NoHello,
+    /// Its version is too far from ours.
+    #[error(transparent)]
+    TooFar(#[from] TooFar),
     /// We stop.
     #[error("this controller stops")]
     Stopping,
@@ -57,11 +62,13 @@ impl<B: Body<Data = Bytes> + Unpin> Peer<B> {
         }
     }
 
-    /// Who it is and what it has.
+    /// Who it is and what it has; it is told what we are, so that it knows why when that is the end.
     pub(super) async fn hello(&mut self) -> Result<Hello, Ended> {
         let message = timeout(HELLO, self.next()).await;
         let message = message.map_err(|_| Ended::Stuck)??;
-        message.hello.ok_or(Ended::NoHello)
+        let hello = message.hello.ok_or(Ended::NoHello)?;
+        self.send(Welcome::line()).await?;
+        Ok(hello)
     }
 
     /// Tells of a delta and returns what of it was not taken.
@@ -77,6 +84,7 @@ impl<B: Body<Data = Bytes> + Unpin> Peer<B> {
         }
         let too_large = lines.too_large.into_iter().map(|found| Told {
             key: found.key.to_string().into(),
+            origin: None,
             error: found.to_string(),
         });
         let mut rejected: Vec<_> = too_large.collect();

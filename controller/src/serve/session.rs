@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use http_body::Body;
-use portreeve_table::{Delta, Hash, Have};
+use portreeve_table::{Delta, Hash, Have, TooFar};
 
 use super::fleet::Member;
 use super::peer::{Ended, Peer};
@@ -34,6 +34,7 @@ where
 {
     let hello = peer.hello().await?;
     member.said_hello(&hello);
+    TooFar::check_proxy(hello.schema)?;
     let (mut has, mut unknown) = known(hello.have);
     let mut seq = 0;
     loop {
@@ -45,7 +46,7 @@ where
                 seq += 1;
                 let rejected = peer.offer(seq, &delta, &unknown).await?;
                 unknown.clear();
-                member.rejected(&delta, rejected);
+                member.took(&delta, rejected);
                 // What was rejected is offered again only when it changes.
                 delta.record_in(&mut has);
             }

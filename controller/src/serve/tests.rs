@@ -7,7 +7,7 @@ use std::time::SystemTime;
 use bytes::Bytes;
 use http_body_util::BodyExt;
 use http_body_util::channel::{Channel, Sender};
-use portreeve_table::{Config, Host, Shared};
+use portreeve_table::{Config, Host, SCHEMA, SKEW, Shared};
 use portreeve_translate::Translation;
 use serde_json::{Value, json};
 use tokio::sync::watch;
@@ -15,6 +15,7 @@ use tokio::task::JoinHandle;
 
 use super::fleet::{Fleet, Seen};
 use super::peer::Peer;
+use super::refusal::Refusal;
 use super::session;
 use crate::published::Published;
 
@@ -54,15 +55,19 @@ impl Proxy {
     }
 
     async fn say_hello(&mut self, have: Value) {
-        self.say(json!({"hello": {"node": "p", "schema": 1, "have": have}}))
+        self.say_hello_in(SCHEMA, have).await;
+    }
+
+    async fn say_hello_in(&mut self, schema: u32, have: Value) {
+        self.say(json!({"hello": {"node": "p", "schema": schema, "have": have}}))
             .await;
     }
 
-    /// The next message that is not only a sign of life.
+    /// The next message that is neither a sign of life nor the welcome.
     async fn hear(&mut self) -> Value {
         loop {
             let message = self.hear_anything().await;
-            if message.get("ping").is_none() {
+            if message.get("ping").is_none() && message.get("welcome").is_none() {
                 return message;
             }
         }
@@ -149,6 +154,8 @@ async fn a_proxy_that_has_everything_learns_so() {
 async fn nothing_is_told_before_everything_is_known() {
     let mut proxy = Proxy::connect();
     proxy.say_hello(json!({"host/a.x": hash("a.x")})).await;
+    let welcome = proxy.hear_anything().await;
+    assert_eq!(welcome, json!({"welcome": {"schema": SCHEMA}}));
     assert_eq!(proxy.hear_anything().await, json!({"ping": {}}));
     proxy.publish(config(&[]));
     let told = proxy.hear().await;
@@ -166,7 +173,7 @@ async fn what_was_rejected_is_offered_again_when_it_changes() {
         .say(json!({"nack": {"seq": 1, "rejected": rejected}}))
         .await;
     let seen = proxy.seen(|seen| seen.has == 1).await;
-    assert_eq!(seen.rejected["host/a.x"], "no");
+    assert_eq!(seen.rejected["host/a.x"][0].error, "no");
     proxy.publish(config(&["a.x", "b.x"]));
     let told = proxy.hear().await["delta"]["upsert"].clone();
     assert_eq!(told.as_object().unwrap().len(), 1, "{told}");
@@ -194,6 +201,69 @@ async fn changes_meanwhile_are_told_as_one() {
     let told = proxy.hear().await["delta"]["upsert"].clone();
     assert_eq!(told.as_object().unwrap().len(), 1, "{told}");
     assert!(told.get("host/c.x").is_some(), "{told}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_proxy_one_version_away_is_served_and_one_further_is_refused_and_counted() {
+    for schema in [SCHEMA - SKEW, SCHEMA, SCHEMA + SKEW] {
+        let mut proxy = Proxy::connect();
+        proxy.publish(config(&["a.x"]));
+        let text = json!({"hello": {
+            "node": "p", "schema": schema, "have": {"listener/x": "00"}, "colour": "red",
+        }});
+        proxy.say(text).await;
+        let told = proxy.hear().await;
+        assert!(told["delta"]["upsert"]["host/a.x"].is_object(), "{schema}");
+        assert_eq!(told["delta"]["remove"], json!(["listener/x"]), "{schema}");
+        let _ = proxy.hear().await;
+        proxy.say(json!({"applause": {}})).await;
+        proxy.say(json!({"ack": {"seq": 1, "colour": "red"}})).await;
+        assert_eq!(proxy.seen(|seen| seen.has == 1).await.schema, schema);
+    }
+    let mut proxy = Proxy::connect();
+    let fleet = Arc::clone(&proxy.fleet);
+    proxy.publish(config(&["a.x"]));
+    proxy.say_hello_in(SCHEMA + SKEW + 1, json!({})).await;
+    // It is told what we speak, so that it can say why this is the end.
+    let welcome = proxy.hear_anything().await;
+    assert_eq!(welcome, json!({"welcome": {"schema": SCHEMA}}));
+    let why = ended(proxy).await;
+    assert!(
+        why.contains("schema 3") && why.ends_with("update the controller"),
+        "{why}"
+    );
+    assert_eq!(fleet.refusals(Refusal::Schema), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_proxies_reject_is_known_with_whose_it_is_until_they_leave() {
+    let mut proxy = Proxy::connect();
+    let fleet = Arc::clone(&proxy.fleet);
+    let mut changes = fleet.rejected_changes();
+    proxy.publish(config(&["a.x"]));
+    proxy.say_hello(json!({})).await;
+    let _ = (proxy.hear().await, proxy.hear().await);
+    let origin = json!({"namespace": "shop", "name": "web"});
+    let long = "é\n".repeat(2000);
+    let rejected = json!([
+        {"key": "host/a.x", "origin": origin, "error": "no"},
+        {"key": "host/a.x", "error": long},
+    ]);
+    let nack = json!({"nack": {"seq": 1, "rejected": rejected}});
+    proxy.say(nack).await;
+    changes.changed().await.unwrap();
+    let seen = &fleet.rejected()["host/a.x"];
+    let mut errors: Vec<_> = seen
+        .iter()
+        .map(|it| (it.origin.is_some(), it.error.len()))
+        .collect();
+    errors.sort_unstable();
+    // Of what a proxy says, no more is kept than is read, and on one line.
+    assert_eq!(errors, [(false, 750), (true, 2)]);
+    assert_eq!(fleet.rejections(), 2);
+    proxy.says = Channel::new(1).0;
+    changes.changed().await.unwrap();
+    assert!(fleet.rejected().is_empty());
 }
 
 /// Why the session of a proxy ends that does this.

@@ -2,28 +2,22 @@
 
 use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::Arc;
 
-use portreeve_identity::{CA_FILE, CHAIN_FILE, KEY_FILE, Role};
+use portreeve_identity::{CA_FILE, Role};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
-use rustls::crypto::aws_lc_rs::default_provider;
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::{ClientConfig, RootCertStore};
+use rustls::pki_types::PrivateKeyDer;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
-use tokio_rustls::TlsConnector;
 
-use crate::http::samples;
+use crate::guest::{Own, connector, read};
+use crate::http::{metric, samples};
 use crate::site::Site;
 use crate::wait::{PATIENCE, until};
 
 const REFUSED: &str = "portreeve_sessions_refused_total";
 /// The beginning of HTTP/2.
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
-
-type Own = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs a cluster: make test"]
@@ -33,50 +27,47 @@ async fn strangers_are_refused_and_counted() {
     let (pki, at) = (site.place.folder.join("pki"), site.controllers[0].config);
     let admin = site.controllers[0].admin;
     let ca = pki.join("proxy").join(CA_FILE);
-    let mut refused = count(admin).await;
-    for (who, own) in [
-        ("no certificate", None),
-        ("of another authority", Some(foreign())),
-        ("no proxy", Some(read(&pki.join(Role::Controller.word())))),
+    for (who, own, reason) in [
+        ("no certificate", None, "no_certificate"),
+        ("of another authority", Some(foreign()), "authority"),
+        (
+            "no proxy",
+            Some(read(&pki.join(Role::Controller.word()))),
+            "identity",
+        ),
     ] {
+        let before = count(admin, reason).await;
         let heard = knock(at, &ca, own).await;
         assert_eq!(heard, None, "{who}");
-        refused += 1.0;
-        until(who, async || count(admin).await == refused).await;
+        until(who, async || count(admin, reason).await == before + 1.0).await;
     }
     // Whoever does not even speak TLS.
+    let before = count(admin, "handshake").await;
     let mut stream = TcpStream::connect(at).await.unwrap();
     stream.write_all(b"GET / HTTP/1.1\r\n\r\n").await.unwrap();
-    until("no TLS", async || count(admin).await == refused + 1.0).await;
+    until("no TLS", async || {
+        count(admin, "handshake").await == before + 1.0
+    })
+    .await;
     // The way in is open to whoever is what it says.
+    let before = metric(admin, REFUSED).await.unwrap();
     let heard = knock(at, &ca, Some(read(&pki.join(Role::Proxy.word())))).await;
     assert!(heard.is_some(), "a proxy");
-    assert_eq!(count(admin).await, refused + 1.0);
+    let refused = metric(admin, REFUSED).await.unwrap();
+    assert_eq!(refused, before);
     let requests = load.none_failed().await;
-    println!("{requests} requests, {} strangers refused", refused + 1.0);
+    println!("{requests} requests, {refused} strangers refused");
 }
 
-async fn count(admin: SocketAddr) -> f64 {
+async fn count(admin: SocketAddr, reason: &str) -> f64 {
     let counts = samples(admin, REFUSED).await.unwrap();
-    counts["reason=\"certificate\""]
+    counts[&format!("reason=\"{reason}\"")]
 }
 
 /// Begins HTTP/2 over TLS, and returns what comes back first; `None` when that is the end.
 async fn knock(address: SocketAddr, ca: &Path, own: Option<Own>) -> Option<u8> {
-    let mut roots = RootCertStore::empty();
-    roots
-        .add(CertificateDer::from_pem_file(ca).unwrap())
-        .unwrap();
-    let builder = ClientConfig::builder_with_provider(Arc::new(default_provider()));
-    let builder = builder.with_safe_default_protocol_versions().unwrap();
-    let builder = builder.with_root_certificates(roots);
-    let mut config = match own {
-        Some((chain, key)) => builder.with_client_auth_cert(chain, key).unwrap(),
-        None => builder.with_no_client_auth(),
-    };
-    config.alpn_protocols = vec![b"h2".to_vec()];
     let stream = TcpStream::connect(address).await.unwrap();
-    let connector = TlsConnector::from(Arc::new(config));
+    let connector = connector(ca, own);
     let name = Role::Controller.server_name();
     let talk = async {
         let mut stream = connector.connect(name, stream).await.ok()?;
@@ -84,12 +75,6 @@ async fn knock(address: SocketAddr, ca: &Path, own: Option<Own>) -> Option<u8> {
         stream.read_u8().await.ok()
     };
     timeout(PATIENCE, talk).await.expect("an answer or an end")
-}
-
-fn read(folder: &Path) -> Own {
-    let chain = CertificateDer::pem_file_iter(folder.join(CHAIN_FILE)).unwrap();
-    let key = PrivateKeyDer::from_pem_file(folder.join(KEY_FILE)).unwrap();
-    (chain.map(Result::unwrap).collect(), key)
 }
 
 /// All that a proxy's certificate is, but by an authority of our own.

@@ -4,6 +4,7 @@
 //! A table is never changed once it stands.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 
 use http::{HeaderMap, Method};
@@ -18,7 +19,7 @@ use rustc_hash::FxHashMap;
 
 use crate::paths::Paths;
 use crate::regex::{CompiledRegex, PathRegex};
-use crate::route::{Action, Conditions, PathMatch, Route, ValueMatch};
+use crate::route::{Action, Conditions, Origin, PathMatch, Route, ValueMatch};
 
 /// The routes of a configuration, indexed. `R` is what its owner keeps for each route.
 #[derive(Debug)]
@@ -42,8 +43,8 @@ struct Index {
     /// The host as it is served; only one that this version does not understand differs.
     served: Arc<Host>,
     paths: Paths,
-    /// What had to be left out.
-    errors: Vec<String>,
+    /// What had to be left out or closed, each with whose route it is.
+    errors: Vec<(Origin, String)>,
 }
 
 /// One route with what its owner keeps for it.
@@ -60,6 +61,8 @@ pub struct CompiledRoute<'t, R> {
 pub struct Rejected {
     /// The resource.
     pub key: ResourceKey,
+    /// The Ingress whose route it is, when it is not all of the resource.
+    pub origin: Option<Origin>,
     /// What is wrong with it.
     pub error: String,
 }
@@ -142,8 +145,10 @@ impl<R> Table<R> {
                 }
             };
             // What was wrong before and is still there is wrong still.
-            rejected.extend(compiled.index.errors.iter().map(|error| Rejected {
+            let errors = compiled.index.errors.iter();
+            rejected.extend(errors.map(|(origin, error)| Rejected {
                 key: ResourceKey::Host(pattern.clone()),
+                origin: Some(origin.clone()),
                 error: error.clone(),
             }));
             by_pattern.insert(pattern.clone(), compiled);
@@ -222,12 +227,18 @@ impl Index {
         let known = old.into_iter().flat_map(Self::expressions).collect();
         let paths = served.routes.iter().map(|route| &route.path);
         let (paths, failed) = Paths::new(paths, &known);
-        let describe = |(number, error): (usize, crate::RegexError)| {
-            let route = served.routes.get(number);
-            let origin = route.map(|r| format!("{} {:?}: ", r.origin, r.rule));
-            format!("{}{error}", origin.unwrap_or_default())
+        let describe = |route: &Route, error: &dyn fmt::Display| {
+            let (origin, rule) = (route.origin.clone(), &route.rule);
+            let error = format!("{origin} {rule:?}: {error}");
+            (origin, error)
         };
-        let errors = failed.into_iter().map(describe).collect();
+        let failed = failed.into_iter().filter_map(|(number, error)| {
+            let route = served.routes.get(number)?;
+            Some(describe(route, &error))
+        });
+        let unknown = source.routes.iter().filter(|route| is_unknown(route));
+        let unknown = unknown.map(|route| describe(route, &UNKNOWN));
+        let errors = failed.chain(unknown).collect();
         Self {
             served,
             paths,
@@ -272,12 +283,15 @@ fn is_unknown(route: &Route) -> bool {
         || matches!(route.action, Action::Unknown(_))
 }
 
+/// Why a route is closed that asks for something unknown.
+const UNKNOWN: &str =
+    "the configuration asks for what this version does not know; upgrade the proxy";
+
 /// What is unknown may be a restriction, so the route answers 503.
 fn close(route: &mut Route) {
     route.filters.clear();
     route.action = Action::Unavailable {
-        reason: "the configuration asks for what this version does not know; upgrade the proxy"
-            .into(),
+        reason: UNKNOWN.into(),
     };
 }
 

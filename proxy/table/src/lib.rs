@@ -52,6 +52,6 @@ pub use secret::Secret;
 pub use shorten::shorten;
 pub use text::Text;
 pub use wire::{
-    Hash, Hello, LineBuffer, LineTooLong, Lines, PATH, Part, SCHEMA, Sent, Seq, ToController,
-    ToProxy, Told, TooLarge, Verdict,
+    Hash, Hello, LineBuffer, LineTooLong, Lines, PATH, Part, SCHEMA, SKEW, Sent, Seq, ToController,
+    ToProxy, Told, TooFar, TooLarge, Verdict, Welcome,
 };

@@ -15,11 +15,54 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 
+use crate::route::Origin;
+
 pub use buffer::{LineBuffer, LineTooLong};
 pub use lines::{Lines, TooLarge};
 
-/// The version of the messages; it grows when one side must know what the other can read.
+/// The version of the messages; it grows when one side must know what the other can read, at most
+/// by one from one minor version to the next.
 pub const SCHEMA: u32 = 1;
+
+/// How far two who speak to each other may be apart in [`SCHEMA`], in either direction.
+pub const SKEW: u32 = 1;
+
+/// Two who are too far apart to understand each other; each says so of the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "it speaks schema {theirs} and this {} speaks {SCHEMA}, which is more than {SKEW} apart; update the {}",
+    .who, if *.theirs < SCHEMA { .other } else { .who }
+)]
+pub struct TooFar {
+    theirs: u32,
+    who: &'static str,
+    other: &'static str,
+}
+
+impl TooFar {
+    /// Whether this proxy can follow a controller that speaks `schema`.
+    ///
+    /// # Errors
+    /// When it is more than [`SKEW`] away.
+    pub fn check_controller(schema: u32) -> Result<(), Self> {
+        Self::check(schema, "proxy", "controller")
+    }
+
+    /// Whether this controller can tell a proxy that speaks `schema`.
+    ///
+    /// # Errors
+    /// When it is more than [`SKEW`] away.
+    pub fn check_proxy(schema: u32) -> Result<(), Self> {
+        Self::check(schema, "controller", "proxy")
+    }
+
+    fn check(theirs: u32, who: &'static str, other: &'static str) -> Result<(), Self> {
+        match theirs.abs_diff(SCHEMA) {
+            0..=SKEW => Ok(()),
+            _ => Err(Self { theirs, who, other }),
+        }
+    }
+}
 
 /// Where the controller takes a proxy's session.
 pub const PATH: &str = "/v1/config";
@@ -85,11 +128,14 @@ pub struct Verdict {
     pub rejected: Vec<Told>,
 }
 
-/// One resource that a proxy could not take.
+/// Something of a resource that a proxy could not take.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Told {
-    /// Its name.
+    /// The resource's name.
     pub key: Box<str>,
+    /// The Ingress whose route it is, when it is not all of the resource.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<Origin>,
     /// Why.
     pub error: String,
 }
@@ -99,11 +145,27 @@ pub struct Told {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct ToProxy<'l> {
+    /// The first message: who speaks.
+    pub welcome: Option<Welcome>,
     /// A part of a delta.
     #[serde(borrow)]
     pub delta: Option<Part<'l>>,
     /// A delta is whole.
     pub synced: Option<Seq>,
+}
+
+/// What a controller says of itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Welcome {
+    /// The [`SCHEMA`] it speaks.
+    pub schema: u32,
+}
+
+impl Welcome {
+    /// What this version says, as a line with its end.
+    pub fn line() -> String {
+        format!("{{\"welcome\":{{\"schema\":{SCHEMA}}}}}\n")
+    }
 }
 
 /// A part of a delta.

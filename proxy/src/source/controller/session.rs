@@ -8,7 +8,7 @@ use bytes::Bytes;
 use http_body::Body;
 use http_body_util::BodyExt;
 use portreeve_table::{
-    Hello, LineBuffer, LineTooLong, Lines, SCHEMA, Seq, ToController, ToProxy, Verdict,
+    Hello, LineBuffer, LineTooLong, Lines, SCHEMA, Seq, ToController, ToProxy, TooFar, Verdict,
 };
 use tokio::time::{Instant, timeout, timeout_at};
 
@@ -38,6 +38,8 @@ pub(super) enum Ended {
     TooLong(#[from] LineTooLong),
     #[error("what it says makes no sense: {0}")]
     Disorder(#[from] Disorder),
+    #[error(transparent)]
+    TooFar(#[from] TooFar),
 }
 
 /// A session, with what has come of the delta that is being told.
@@ -121,6 +123,9 @@ impl<'f, B: Body<Data = Bytes> + Unpin> Session<'f, B> {
     /// Takes in a line; returns what to answer.
     fn hear(&mut self, line: &[u8]) -> Result<Option<ToController>, Ended> {
         let message: ToProxy<'_> = serde_json::from_slice(line)?;
+        if let Some(welcome) = message.welcome {
+            TooFar::check_controller(welcome.schema)?;
+        }
         if message.delta.is_some() || message.synced.is_some() {
             self.told = Instant::now();
         }

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use portreeve_table::{Rejected, Told};
+use portreeve_table::{Origin, Rejected, Told};
 
 use super::news::plain;
 use super::telling::Telling;
@@ -18,9 +18,10 @@ const MANY: usize = 20;
 #[derive(Debug, Default)]
 pub(super) struct Standing(BTreeMap<Box<str>, Problem>);
 
-#[derive(Debug)]
+#[derive(Clone, Debug, Default)]
 struct Problem {
-    error: String,
+    /// Each thing that is wrong, with whose route it is.
+    found: Vec<(Option<Origin>, String)>,
     /// Whether what was told is in place all the same; otherwise it is offered in every session.
     is_in_place: bool,
 }
@@ -44,44 +45,50 @@ impl Standing {
         for (key, problem) in &before {
             let is_offered_anew = first && !problem.is_in_place;
             if !is_offered_anew && !told.is_about(key) {
-                self.add(key.clone(), &problem.error, problem.is_in_place);
+                self.0.insert(key.clone(), problem.clone());
             }
         }
-        for Told { key, error } in &told.unread {
+        for Told { key, origin, error } in &told.unread {
             let is_in_place = key
                 .parse()
                 .is_ok_and(|key| told.delta.upsert.contains_key(&key));
-            self.add(key.clone(), error, is_in_place);
+            self.add(key.clone(), origin.clone(), error, is_in_place);
         }
-        for Rejected { key, error } in rejected {
-            self.add(key.to_string().into(), &error, true);
+        for Rejected { key, origin, error } in rejected {
+            self.add(key.to_string().into(), origin, &error, true);
         }
         self.say_new(&before);
         let named = self.0.iter();
         let named = named.filter(|(key, _)| first || told.is_about(key));
-        let named = named.map(|(key, problem)| Told {
-            key: key.clone(),
-            error: problem.error.clone(),
+        let named = named.flat_map(|(key, problem)| {
+            problem.found.iter().map(|(origin, error)| Told {
+                key: key.clone(),
+                origin: origin.clone(),
+                error: error.clone(),
+            })
         });
         named.collect()
     }
 
-    fn add(&mut self, key: Box<str>, error: &str, is_in_place: bool) {
-        let error = plain(error);
-        self.0.insert(key, Problem { error, is_in_place });
+    fn add(&mut self, key: Box<str>, origin: Option<Origin>, error: &str, is_in_place: bool) {
+        let problem = self.0.entry(key).or_default();
+        let found = (origin, plain(error));
+        problem.is_in_place = is_in_place;
+        if problem.found.len() < MANY && !problem.found.contains(&found) {
+            problem.found.push(found);
+        }
     }
 
+    /// Says what is wrong that was not wrong in the same way before.
     fn say_new(&self, before: &BTreeMap<Box<str>, Problem>) {
-        let is_new = |key: &str, problem: &Problem| {
-            before.get(key).is_none_or(|old| old.error != problem.error)
-        };
-        let new = self.0.iter().filter(|(key, problem)| is_new(key, problem));
-        for (key, problem) in new.clone().take(MANY) {
+        let was = |key: &str, found| before.get(key).is_some_and(|old| old.found.contains(found));
+        let all = self.0.iter();
+        let all =
+            all.flat_map(|(key, problem)| problem.found.iter().map(move |found| (key, found)));
+        let new = all.filter(|(key, found)| !was(key, found));
+        for (key, (_, error)) in new.clone().take(MANY) {
             let key = plain(key);
-            say(format_args!(
-                "portreeve-proxy: {key} is rejected: {}",
-                problem.error
-            ));
+            say(format_args!("portreeve-proxy: {key} is rejected: {error}"));
         }
         let more = new.count().saturating_sub(MANY);
         if more > 0 {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body_util::BodyExt;
 use http_body_util::channel::{Channel, Sender};
-use portreeve_table::{LineBuffer, Lines};
+use portreeve_table::{LineBuffer, Lines, SCHEMA, SKEW};
 use serde_json::{Value, json};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::Instant;
@@ -255,4 +255,57 @@ async fn only_who_has_told_everything_keeps_it_up_to_date() {
     controller.hear().await;
     assert_eq!(metrics.contact.get(), Contact::Fresh);
     assert_eq!(controller.sink.current.load().number, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_controller_one_version_away_is_followed_and_one_further_is_not() {
+    for schema in [SCHEMA - SKEW, SCHEMA, SCHEMA + SKEW] {
+        let mut controller = Controller::begin().await;
+        controller
+            .say(json!({"welcome": {"schema": schema, "name": "c"}}))
+            .await;
+        let ack = controller.tell(1, json!({"host/a.x": host("1")})).await;
+        assert_eq!(ack, json!({"ack": {"seq": 1}}), "{schema}");
+    }
+    let mut controller = Controller::begin().await;
+    let sink = Arc::clone(&controller.sink);
+    let _ = controller.tell(1, json!({"host/a.x": host("1")})).await;
+    let following = controller.end().await;
+    let (mut newer, hello) = Controller::follow(following).await;
+    assert_eq!(hello["schema"], SCHEMA);
+    let schema = SCHEMA + SKEW + 1;
+    newer.say(json!({"welcome": {"schema": schema}})).await;
+    newer
+        .say(json!({"delta": {"seq": 1, "remove": ["host/a.x"]}}))
+        .await;
+    newer.say(json!({"synced": {"seq": 1}})).await;
+    let (_, why, _) = newer.ended().await;
+    assert!(
+        why.contains("schema 3") && why.ends_with("update the proxy"),
+        "{why}"
+    );
+    assert_eq!(sink.config().hosts.len(), 1, "what was there stays");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_closed_route_is_told_with_the_ingress_that_it_belongs_to() {
+    let mut controller = Controller::begin().await;
+    let route = |name: &str, filters: Value| {
+        let origin = json!({"namespace": "shop", "name": name});
+        json!({"origin": origin, "rule": "/", "path": {"prefix": "/"}, "filters": filters, "action": "not-found"})
+    };
+    let routes = [
+        route("one", json!([{"firewall": {}}])),
+        route("two", json!([])),
+        route("three", json!([{"lasers": {}}])),
+    ];
+    let host = json!({"hash": "1", "value": {"routes": routes}});
+    let nack = controller.tell(1, json!({"host/a.x": host})).await;
+    let rejected = nack["nack"]["rejected"].as_array().unwrap();
+    let origins: Vec<_> = rejected.iter().map(|it| &it["origin"]["name"]).collect();
+    assert_eq!(origins, ["one", "three"]);
+    // The next controller learns the same of what it does not offer again.
+    let (mut next, _) = Controller::follow(controller.end().await).await;
+    let nack = next.tell(1, json!({})).await;
+    assert_eq!(nack["nack"]["rejected"].as_array().unwrap().len(), 2);
 }

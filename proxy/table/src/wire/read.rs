@@ -19,64 +19,87 @@ impl Part<'_> {
         // A kind that is not known cannot be here, so it need not go.
         let gone = self.remove.iter().filter_map(|key| key.parse().ok());
         delta.remove.extend(gone);
-        let told = self.upsert.iter().filter_map(|(name, sent)| {
-            let told = |error| Told {
-                key: name.clone(),
-                error,
+        let told = self.upsert.iter().flat_map(|(name, sent)| {
+            let found = match name.parse() {
+                Err(error) => vec![Unread::whole(format!("{error}; update this proxy"))],
+                Ok(key) => sent.read(key, delta),
             };
-            match name.parse() {
-                Err(error) => Some(told(format!("{error}; update this proxy"))),
-                Ok(key) => sent.read(key, delta).err().map(told),
-            }
+            found.into_iter().map(|Unread { origin, error }| Told {
+                key: name.clone(),
+                origin,
+                error,
+            })
         });
         told.collect()
     }
 }
 
+/// What of a resource could not be read.
+struct Unread {
+    /// Whose route it is, when the others could be.
+    origin: Option<Origin>,
+    error: String,
+}
+
+impl Unread {
+    fn whole(error: impl ToString) -> Self {
+        Self {
+            origin: None,
+            error: error.to_string(),
+        }
+    }
+}
+
 impl Sent<'_> {
-    fn read(&self, key: ResourceKey, delta: &mut Delta) -> Result<(), String> {
-        let (resource, found) = match &key {
-            ResourceKey::Host(_) => {
-                let (host, found) = self.host()?;
-                (Resource::Host(self.shared(host)), found)
-            }
-            ResourceKey::Upstream(_) => (Resource::Upstream(self.value()?), None),
-            ResourceKey::Cert(_) => (Resource::Cert(self.value()?), None),
-            ResourceKey::Challenge(_) => (Resource::Challenge(self.value()?), None),
+    /// Adds it to `delta`, unless nothing of it can be read; returns what could not be.
+    fn read(&self, key: ResourceKey, delta: &mut Delta) -> Vec<Unread> {
+        let read = match &key {
+            ResourceKey::Host(_) => self.host().map(|(host, unread)| {
+                let host = Shared::with_hash(host, self.hash.0);
+                (Resource::Host(host), unread)
+            }),
+            ResourceKey::Upstream(_) => self.whole(Resource::Upstream),
+            ResourceKey::Cert(_) => self.whole(Resource::Cert),
+            ResourceKey::Challenge(_) => self.whole(Resource::Challenge),
         };
-        delta.upsert.insert(key, resource);
-        found.map_or(Ok(()), Err)
+        match read {
+            Ok((resource, unread)) => {
+                delta.upsert.insert(key, resource);
+                unread
+            }
+            Err(error) => vec![Unread::whole(error)],
+        }
     }
 
-    fn shared<T>(&self, value: T) -> Shared<T> {
-        Shared::with_hash(value, self.hash.0)
+    /// A resource that is read whole or not at all.
+    fn whole<'s, T: Deserialize<'s>>(
+        &'s self,
+        resource: fn(Shared<T>) -> Resource,
+    ) -> Result<(Resource, Vec<Unread>), serde_json::Error> {
+        let value = serde_json::from_str(self.value.get())?;
+        let value = Shared::with_hash(value, self.hash.0);
+        Ok((resource(value), Vec::new()))
     }
 
-    fn value<'s, T: Deserialize<'s>>(&'s self) -> Result<Shared<T>, String> {
-        let value = serde_json::from_str(self.value.get());
-        value
-            .map(|value| self.shared(value))
-            .map_err(|e| e.to_string())
-    }
-
-    /// A host, each of whose routes is closed when it cannot be read; and why, when one is.
-    fn host(&self) -> Result<(Host, Option<String>), String> {
+    /// A host, each of whose routes is closed when it cannot be read; and which are.
+    fn host(&self) -> Result<(Host, Vec<Unread>), serde_json::Error> {
         let text = self.value.get();
         if let Ok(host) = serde_json::from_str(text) {
-            return Ok((host, None));
+            return Ok((host, Vec::new()));
         }
-        let Routes { routes } = serde_json::from_str(text).map_err(|error| error.to_string())?;
-        let mut found = None;
+        let Routes { routes } = serde_json::from_str(text)?;
+        let mut unread = Vec::new();
         let routes = routes.into_iter().map(|route| {
             serde_json::from_str(route.get()).unwrap_or_else(|error| {
-                found.get_or_insert_with(|| {
-                    format!("a route cannot be read and is closed: {error}")
-                });
-                closed(route)
+                let closed = closed(route);
+                let error = format!("a route cannot be read and is closed: {error}");
+                let origin = Some(closed.origin.clone()).filter(|origin| !origin.name.is_empty());
+                unread.push(Unread { origin, error });
+                closed
             })
         });
         let routes = routes.collect();
-        Ok((Host { routes }, found))
+        Ok((Host { routes }, unread))
     }
 }
 

@@ -1,8 +1,8 @@
 //! What is sent arrives, whatever the other side does not know of it.
 
 use portreeve_table::{
-    Action, Config, Delta, Filter, Have, Hello, Lines, PathMatch, Policy, Route, Table,
-    ToController, ToProxy, Told,
+    Action, Config, Delta, Filter, Have, Hello, Lines, PathMatch, Policy, Route, SCHEMA, SKEW,
+    Table, ToController, ToProxy, Told, TooFar,
 };
 use proptest::prelude::*;
 use serde_json::{Value, from_str, json, to_string};
@@ -135,7 +135,11 @@ fn a_route_that_cannot_be_read_is_closed_and_its_neighbours_are_not() {
         route(json!({"prefix": "/c"}), json!({})),
     ];
     let (config, told) = arrived_config(json!({"routes": routes}));
-    assert_eq!(told.len(), 1, "{told:?}");
+    assert_eq!(told.len(), 3, "{told:?}");
+    for told in &told {
+        let origin = told.origin.as_ref().unwrap();
+        assert_eq!((&*told.key, &*origin.name), ("host/a.x", "web"));
+    }
     let host = config.hosts.values().next().unwrap();
     let closed = |route: &Route| matches!(route.action, Action::Unavailable { .. });
     let seen: Vec<_> = host
@@ -166,8 +170,12 @@ fn arrived(filter: Value, action: Value) -> (Route, Action) {
     });
     let (config, told) = arrived_config(json!({"routes": [route]}));
     assert_eq!(told, []);
-    let (table, _) = Table::compile(&config, &Table::default(), |_, _| ());
+    let (table, rejected) = Table::compile(&config, &Table::default(), |_, _| ());
     let (_, served) = table.routes().next().unwrap();
+    let is_closed = matches!(served.route.action, Action::Unavailable { .. });
+    let origins = rejected.iter().flat_map(|it| &it.origin);
+    let names: Vec<_> = origins.map(|origin| &*origin.name).collect();
+    assert_eq!(names, if is_closed { &["web"][..] } else { &[] });
     let host = config.hosts.values().next().unwrap();
     (host.routes[0].clone(), served.route.action.clone())
 }
@@ -216,4 +224,83 @@ fn an_unknown_policy_still_serves() {
         panic!("{served:?}");
     };
     assert!(matches!(forward.backends[0].policy, Policy::Unknown(_)));
+}
+
+/// What a controller of schema 1 says, recorded when that was the latest. Every version that is one
+/// ahead must read it; it is never rewritten, and goes when no version has to read it any more.
+const RECORDED: &str = include_str!("schema-1.jsonl");
+
+/// What a controller one ahead may say: messages, kinds of resources, fields, filters, actions,
+/// policies and conditions that this version does not know, beside what it knows.
+const NEWER: &str = include_str!("newer.jsonl");
+
+fn lines(text: &str) -> impl Iterator<Item = String> {
+    text.lines().map(|line| format!("{line}\n"))
+}
+
+#[test]
+fn what_a_controller_of_schema_1_says_is_read_as_it_was_meant() {
+    let (delta, told) = read(lines(RECORDED));
+    assert_eq!(told, []);
+    assert!(delta.upsert.len() > 5 && !delta.remove.is_empty());
+    // Nothing of it was passed over: it is told on as it came.
+    let again: Vec<Value> = Lines::new(7, &delta, &[])
+        .map(|line| from_str(&line).unwrap())
+        .collect();
+    let recorded: Vec<Value> = lines(RECORDED)
+        .skip(1)
+        .map(|line| from_str(&line).unwrap())
+        .collect();
+    assert_eq!(again, recorded);
+}
+
+#[test]
+fn of_what_a_newer_controller_says_only_what_is_unknown_is_closed() {
+    let (delta, told) = read(lines(NEWER));
+    let told: Vec<_> = told
+        .iter()
+        .map(|told| (&*told.key, told.origin.is_some()))
+        .collect();
+    assert_eq!(
+        told,
+        [("host/conditions.x", true), ("listener/public", false)]
+    );
+    let config = Config::default().apply(delta);
+    let (table, rejected) = Table::compile(&config, &Table::default(), |_, _| ());
+    let rejected: Vec<_> = rejected.iter().map(|it| it.key.to_string()).collect();
+    assert_eq!(rejected, ["host/actions.x", "host/filters.x"]);
+    let routes = table.routes().map(|(host, route)| {
+        let is_closed = matches!(route.route.action, Action::Unavailable { .. });
+        (host.to_string(), &*route.route.rule, is_closed)
+    });
+    let expected = [
+        ("actions.x", "/known", false),
+        ("actions.x", "/new", true),
+        ("conditions.x", "/known", false),
+        ("conditions.x", "/new", true),
+        ("filters.x", "/known", false),
+        ("filters.x", "/new", true),
+        ("policies.x", "/new", false),
+    ];
+    let expected = expected.map(|(host, rule, closed)| (host.to_string(), rule, closed));
+    assert_eq!(routes.collect::<Vec<_>>(), expected);
+    // A field that is new takes nothing from what is known beside it.
+    let upstream = config.upstreams.values().next().unwrap();
+    assert_eq!(upstream.endpoints.len(), 2);
+}
+
+#[test]
+fn one_schema_apart_is_near_and_two_are_not() {
+    for near in [SCHEMA - SKEW, SCHEMA, SCHEMA + SKEW] {
+        TooFar::check_controller(near).unwrap();
+        TooFar::check_proxy(near).unwrap();
+    }
+    let newer = TooFar::check_controller(SCHEMA + SKEW + 1).unwrap_err();
+    assert!(newer.to_string().ends_with("update the proxy"), "{newer}");
+    let newer = TooFar::check_proxy(SCHEMA + SKEW + 1).unwrap_err();
+    assert!(
+        newer.to_string().ends_with("update the controller"),
+        "{newer}"
+    );
+    TooFar::check_proxy(u32::MAX).unwrap_err();
 }
