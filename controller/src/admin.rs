@@ -42,6 +42,7 @@ pub(crate) struct State {
     pub(crate) fleet: Arc<Fleet>,
     pub(crate) health: Health,
     pub(crate) counts: Arc<Counts>,
+    pub(crate) is_loss_held: watch::Receiver<bool>,
     pub(crate) leadership: Leadership,
     pub(crate) identity: watch::Receiver<Option<Arc<Identity>>>,
 }

@@ -1,4 +1,4 @@
-//! What is counted of what is written to the API server, by name: the one list that drives the
+//! What is counted of what is published and written to the API server, by name: the one list that drives the
 //! exposition and its documentation.
 
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -29,6 +29,8 @@ macro_rules! counts {
 }
 
 counts! {
+    LossesHeld = "portreeve_losses_held_total",
+        "Times that a publication was held back because it would take most of what is served away.";
     StatusWrites = "portreeve_status_writes_total",
         "Statuses of Ingresses that were written or taken back.";
     StatusErrors = "portreeve_status_errors_total",

@@ -13,8 +13,10 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
 use crate::build::{self, RoutesNeeded};
+use crate::counts::{Count, Counts};
 use crate::events::{Board, Notice};
 use crate::holdoff::Holdoff;
+use crate::losses::{Limit, Losses, Verdict};
 use crate::published::Published;
 use crate::say::say;
 use crate::status::Seen;
@@ -40,6 +42,10 @@ pub(crate) struct Tell {
     pub(crate) seen: watch::Sender<Option<Arc<Seen>>>,
     /// The Service whose addresses are published in statuses, if one is.
     pub(crate) service: Option<ObjectKey>,
+    /// Whoever wants to know whether a loss is held back.
+    pub(crate) held: watch::Sender<bool>,
+    /// Where it is counted.
+    pub(crate) counts: Arc<Counts>,
 }
 
 /// What waits to be built.
@@ -50,11 +56,12 @@ struct Lanes {
     statuses: Holdoff,
     services: BTreeSet<ObjectKey>,
     anyway: Instant,
+    losses: Losses,
     tell: Tell,
 }
 
 /// Builds and publishes for as long as the process lives.
-pub(crate) async fn run(mut store: Store, options: Options, tell: Tell) {
+pub(crate) async fn run(mut store: Store, options: Options, limit: Limit, tell: Tell) {
     let mut lanes = Lanes {
         options: Arc::new(options),
         routes: Holdoff::new(ROUTES.0, ROUTES.1),
@@ -62,6 +69,7 @@ pub(crate) async fn run(mut store: Store, options: Options, tell: Tell) {
         statuses: Holdoff::new(STATUSES.0, STATUSES.1),
         services: BTreeSet::new(),
         anyway: Instant::now() + ANYWAY,
+        losses: Losses::new(limit),
         tell,
     };
     loop {
@@ -125,7 +133,11 @@ impl Lanes {
         match built.await {
             Ok((published, notices)) => {
                 self.tell.board.post("translation", notices);
-                published.into_iter().for_each(|new| self.publish(new));
+                match published {
+                    Some(new) => self.publish(new, true),
+                    None => self.losses.settle(),
+                }
+                self.tell.held.send_replace(self.losses.is_held());
             }
             Err(error) => say(format_args!(
                 "portreeve-controller: a translation failed, and what was published stays: {error}"
@@ -153,7 +165,8 @@ impl Lanes {
                 }
                 published
                     .into_iter()
-                    .for_each(|published| self.publish(published));
+                    .for_each(|published| self.publish(published, false));
+                self.tell.held.send_replace(self.losses.is_held());
             }
             Err(RoutesNeeded) => self.routes.changed(Instant::now()),
         }
@@ -170,8 +183,33 @@ impl Lanes {
         self.tell.seen.send_replace(Some(Arc::new(seen)));
     }
 
-    fn publish(&self, published: Published) {
-        self.tell.publish.send_replace(Some(Arc::new(published)));
+    /// Publishes it, unless it loses too much to be believed yet; `whole` says that everything was
+    /// translated for it.
+    fn publish(&mut self, new: Published, whole: bool) {
+        let last = self.tell.publish.borrow().clone();
+        // The first has nothing to lose.
+        let verdict = last.map_or(Verdict::Publish, |last| {
+            let (last, now) = (&last.translation.config, Instant::now());
+            let new = &new.translation.config;
+            self.losses.judge(last, new, whole, now)
+        });
+        match verdict {
+            Verdict::Publish => drop(self.tell.publish.send_replace(Some(Arc::new(new)))),
+            Verdict::Hold {
+                until,
+                loss,
+                is_news,
+            } => {
+                self.anyway = self.anyway.min(until);
+                if is_news {
+                    self.tell.counts.add(Count::LossesHeld);
+                    let wait = until.saturating_duration_since(Instant::now()).as_secs();
+                    say(format_args!(
+                        "portreeve-controller: {loss}; that is published if it is still so in {wait} s (--hold-losses-above)"
+                    ));
+                }
+            }
+        }
     }
 }
 

@@ -16,6 +16,7 @@ mod guard;
 mod holdoff;
 mod lanes;
 pub mod lease;
+mod losses;
 mod metrics;
 mod options;
 pub mod pki;

@@ -61,19 +61,22 @@ families! {
         |state| one(state.latest.borrow().as_ref().map_or(0.0, |latest| seconds(latest.since)));
     "portreeve_published_resources" gauge Some("kind"),
         "Resources of the latest publication by kind: host, upstream, cert, challenge.", resources;
+    "portreeve_loss_held" gauge None,
+        "1 while a publication is held back because it would take most of what is served away.",
+        |state| one(flag(*state.is_loss_held.borrow()));
     "portreeve_diagnostics" gauge Some("severity"),
         "What is wrong with objects now, by severity: error, warning.", diagnostics;
     "portreeve_proxies" gauge Some("state"),
         "Connected proxies: all, those that have the latest publication (current), and those that could not take all of it (rejecting).",
         proxies;
-    "portreeve_sessions_refused_total" counter Some("reason"),
-        "Connections that were not given a session, by reason.", refusals;
     "portreeve_rejected_resources" gauge Some("kind"),
         "Resources that a connected proxy could not take, or not as they were meant, by kind: host, upstream, cert, challenge, unknown.",
         rejected;
     "portreeve_rejections_total" counter None,
         "Times that a proxy could not take something.",
         |state| one(state.fleet.rejections() as f64);
+    "portreeve_sessions_refused_total" counter Some("reason"),
+        "Connections that were not given a session, by reason.", refusals;
     "portreeve_watch_objects" gauge Some("kind"),
         "Objects that are known, by kind.", |state| watches(state, |kind| kind.objects as f64);
     "portreeve_watch_synced" gauge Some("kind"),
@@ -171,9 +174,6 @@ fn proxies(state: &State) -> Samples {
         .into()
 }
 
-fn watches(state: &State, read: fn(&portreeve_watch::KindHealth) -> f64) -> Samples {
-    let kinds = state.health.kinds();
-    let samples = kinds.iter().map(|kind| (kind.kind.as_str(), read(kind)));
 fn rejected(state: &State) -> Samples {
     let all = state.fleet.rejected();
     let kinds = all.keys().map(|name| match name.parse() {
@@ -197,6 +197,9 @@ fn refusals(state: &State) -> Samples {
     all.collect()
 }
 
+fn watches(state: &State, read: fn(&portreeve_watch::KindHealth) -> f64) -> Samples {
+    let kinds = state.health.kinds();
+    let samples = kinds.iter().map(|kind| (kind.kind.as_str(), read(kind)));
     samples.collect()
 }
 

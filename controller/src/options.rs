@@ -11,6 +11,8 @@ use portreeve_table::CertKey;
 use portreeve_translate::{ObjectKey, Profile};
 use portreeve_watch::Scope;
 
+use crate::losses::Limit;
+
 const EXAMPLES: &str = "\
 Examples:
   portreeve-controller
@@ -110,6 +112,31 @@ pub struct Options {
     /// Do not serve Services of type ExternalName.
     #[arg(long, value_name = "BOOL", env = "PORTREEVE_DISABLE_SVC_EXTERNAL_NAME", num_args = 0..=1, default_value_t = false, default_missing_value = "true", action = ArgAction::Set, help_heading = "Translation")]
     pub disable_svc_external_name: bool,
+
+    /// Hold back a change that takes away more than this share of the routes that serve, or of the
+    /// endpoints, in percent; 100 holds nothing back.
+    ///
+    /// A change that takes away fewer than 50 of them is never held back.
+    #[arg(
+        long,
+        value_name = "PERCENT",
+        env = "PORTREEVE_HOLD_LOSSES_ABOVE",
+        default_value_t = 50,
+        value_parser = clap::value_parser!(u8).range(0..=100),
+        help_heading = "Translation"
+    )]
+    pub hold_losses_above: u8,
+
+    /// Hold it back for this long, and publish it if it is still so then.
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        env = "PORTREEVE_HOLD_LOSSES_FOR",
+        default_value = "10s",
+        value_parser = seconds,
+        help_heading = "Translation"
+    )]
+    pub hold_losses_for: Duration,
 
     /// Write these addresses or names into the status of Ingresses; can be given more than once.
     #[arg(
@@ -247,6 +274,14 @@ impl Options {
         }
     }
 
+    /// What is too great a loss to be believed at once.
+    pub(crate) fn loss_limit(&self) -> Limit {
+        Limit {
+            percent: self.hold_losses_above,
+            hold: self.hold_losses_for,
+        }
+    }
+
     /// What a translation depends on.
     pub fn translation(&self) -> portreeve_translate::Options {
         portreeve_translate::Options {
@@ -320,6 +355,8 @@ mod tests {
     fn what_makes_no_sense_is_refused() {
         for wrong in [
             "--election-ttl=0",
+            "--hold-losses-above=101",
+            "--hold-losses-for=0s",
             "--publish-service=web",
             "--profile=nice",
             "--admin=x",

@@ -86,6 +86,7 @@ async fn serve(options: Options) -> Result<(), Fatal> {
     let health = store.health();
     let (publish, latest) = watch::channel(None);
     let (see, seen) = watch::channel(None);
+    let (hold, is_loss_held) = watch::channel(false);
     let (board, posted) = Board::new();
     let counts = Arc::new(Counts::default());
     let fleet = Arc::new(Fleet::default());
@@ -97,6 +98,8 @@ async fn serve(options: Options) -> Result<(), Fatal> {
         board: board.clone(),
         seen: see,
         service: source.service().cloned(),
+        held: hold,
+        counts: Arc::clone(&counts),
     };
     let translation = portreeve_translate::Options {
         parameters: Some(namespace.clone()),
@@ -104,7 +107,7 @@ async fn serve(options: Options) -> Result<(), Fatal> {
     };
     parts.spawn(named(
         "the translation",
-        lanes::run(store, translation, tell),
+        lanes::run(store, translation, options.loss_limit(), tell),
     ));
     let (fresh, is_fresh) = watch::channel(true);
     parts.spawn(named(
@@ -124,9 +127,6 @@ async fn serve(options: Options) -> Result<(), Fatal> {
         is_fresh,
     };
     parts.spawn(named("the listener for proxies", server.run(sessions)));
-    let state = admin::State {
-        latest,
-        fleet,
     let (heard, heard_posted) = Board::new();
     let reporter = Reporter {
         fleet: Arc::clone(&fleet),
@@ -135,8 +135,12 @@ async fn serve(options: Options) -> Result<(), Fatal> {
         board: heard,
     };
     parts.spawn(named("the report of rejections", reporter.run()));
+    let state = admin::State {
+        latest,
+        fleet,
         health,
         counts: Arc::clone(&counts),
+        is_loss_held,
         leadership,
         identity,
     };
@@ -149,10 +153,6 @@ async fn serve(options: Options) -> Result<(), Fatal> {
         Arc::clone(&counts),
     );
     parts.spawn(named("the writer of Events", herald.run()));
-
-    let (stop_writer, writer_stops) = oneshot::channel();
-    let writer = Writer::new(client.clone(), guard, source, seen, board, counts);
-    let writer = options.update_status.then(|| {
     // Nobody else hears what the proxies of this controller reject.
     let herald = Herald::new(
         client.clone(),
@@ -162,6 +162,10 @@ async fn serve(options: Options) -> Result<(), Fatal> {
         Arc::clone(&counts),
     );
     parts.spawn(named("the writer of rejections", herald.run()));
+
+    let (stop_writer, writer_stops) = oneshot::channel();
+    let writer = Writer::new(client.clone(), guard, source, seen, board, counts);
+    let writer = options.update_status.then(|| {
         let stop = async move { writer_stops.await.unwrap_or(Farewell::Keep) };
         tokio::spawn(writer.run(stop))
     });

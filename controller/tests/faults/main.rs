@@ -24,6 +24,7 @@ mod http;
 mod kills;
 mod leader;
 mod load;
+mod losses;
 mod mutant;
 mod mutants;
 mod place;

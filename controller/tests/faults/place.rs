@@ -7,7 +7,7 @@ use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::core::v1::{Namespace, Service};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use k8s_openapi::api::networking::v1::{Ingress, IngressClass};
-use kube::api::{Patch, PatchParams};
+use kube::api::{DeleteParams, Patch, PatchParams};
 use kube::{Api, Client};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -43,12 +43,25 @@ impl Place {
         let all: Api<Namespace> = Api::all(place.client.clone());
         let object = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}});
         apply(&all, &object).await.unwrap();
-        let all: Api<IngressClass> = Api::all(place.client.clone());
-        let spec = json!({"controller": place.controller_class()});
-        let object = json!({"apiVersion": "networking.k8s.io/v1", "kind": "IngressClass", "metadata": {"name": name}, "spec": spec});
-        apply(&all, &object).await.unwrap();
+        place.make_class().await;
         place.make_service().await;
         place
+    }
+
+    /// Makes the class of all Ingresses here.
+    pub(crate) async fn make_class(&self) {
+        let spec = json!({"controller": self.controller_class()});
+        let object = json!({"apiVersion": "networking.k8s.io/v1", "kind": "IngressClass", "metadata": {"name": self.name}, "spec": spec});
+        apply(&self.classes(), &object).await.unwrap();
+    }
+
+    pub(crate) async fn delete_class(&self) {
+        let params = DeleteParams::default();
+        self.classes().delete(self.name, &params).await.unwrap();
+    }
+
+    fn classes(&self) -> Api<IngressClass> {
+        Api::all(self.client.clone())
     }
 
     async fn make_service(&self) {
