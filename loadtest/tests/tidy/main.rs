@@ -10,5 +10,6 @@
 mod documents;
 mod files;
 mod layers;
+mod operations;
 mod packages;
 mod sources;
