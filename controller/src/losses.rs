@@ -117,12 +117,18 @@ impl Losses {
 
 impl Limit {
     fn exceeded(&self, last: &Config, new: &Config) -> Option<Loss> {
-        let counts: [(_, fn(&Config) -> usize); 2] = [("routes", routes), ("endpoints", endpoints)];
-        let losses = counts.map(|(what, count)| Loss {
-            what,
-            before: count(last),
-            after: count(new),
-        });
+        let losses = [
+            Loss {
+                what: "routes",
+                before: routes(last),
+                after: routes(new),
+            },
+            Loss {
+                what: "endpoints",
+                before: endpoints(last),
+                after: endpoints(new),
+            },
+        ];
         losses.into_iter().find(|loss| self.is_exceeded_by(loss))
     }
 

@@ -91,21 +91,28 @@ fn what_cannot_be_taken_is_named_and_everything_else_is_applied() {
 }
 
 #[test]
-fn a_route_with_a_condition_that_is_not_known_is_closed_and_its_neighbours_serve() {
+fn a_route_with_what_is_not_known_is_closed_and_named_and_its_neighbours_serve() {
     let backend = Backend::named("here");
     let (proxy, _controller, mut session) = started();
-    let [mut newer, mut newest] = ["/newer", "/newest"].map(|path| route(path, "t/s:80"));
+    let [mut newer, mut newest, mut guarded] =
+        ["/newer", "/newest", "/guarded"].map(|path| route(path, "t/s:80"));
     newer["conditions"] = json!({"headers": [["x-a", {"like": "b*"}]]});
     newest["conditions"] = json!({"cookies": [["a", "present"]]});
-    let routes = json!({"routes": [newer, route("/", "t/s:80"), newest]});
+    guarded["filters"] = json!([{"firewall": {"mode": "block"}}]);
+    let origin = guarded["origin"].clone();
+    let routes = json!({"routes": [newer, route("/", "t/s:80"), newest, guarded]});
     let b = host("b.example", "t/s:80");
     session.part(
         1,
         &all([serving(&backend), b, told("host/a.example", routes)]),
         &[],
     );
-    assert_eq!(nack(&session.synced(1)), (1, vec!["host/a.example"]));
+    let answer = session.synced(1);
+    assert_eq!(nack(&answer), (1, vec!["host/a.example"; 3]));
+    let rejected = answer["nack"]["rejected"].as_array().unwrap();
+    assert!(rejected.iter().all(|told| told["origin"] == origin));
     let status_of = |path| get(proxy.http(), "a.example", path).status;
+    assert_eq!(status_of("/guarded"), 503);
     assert_eq!(status_of("/newer"), 503);
     assert_eq!(status_of("/newest/x"), 503);
     assert_eq!((status_of("/"), status_of("/new")), (200, 200));
