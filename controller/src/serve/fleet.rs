@@ -14,10 +14,13 @@ use super::peer::Ended;
 use super::refusal::Refusal;
 use crate::say::say;
 
-/// How much of what one proxy rejects is remembered, and how much of one reason, in characters: a
-/// proxy says what it likes.
+/// How many resources that one proxy rejects are remembered, how many reasons for each, and how much
+/// of one, in characters: a proxy says what it likes.
 const MANY: usize = 1000;
+const REASONS: usize = 20;
 const LONGEST: usize = 500;
+/// How many are written to the log at once.
+const SAID: usize = 20;
 
 /// The connected proxies.
 #[derive(Debug, Default)]
@@ -159,8 +162,13 @@ impl Member {
             let before = seen.rejected.len();
             seen.rejected.retain(|key, _| !told.contains(&**key));
             is_news |= before != seen.rejected.len();
+            let mut said = 0;
             for told in rejected.into_iter().take(MANY) {
-                seen.note(told);
+                let (key, error) = (told.key.clone(), told.error.clone());
+                if seen.note(told) && said < SAID {
+                    seen.say(&key, &error);
+                    said += 1;
+                }
             }
         });
         if is_news {
@@ -183,26 +191,30 @@ impl Member {
 }
 
 impl Seen {
-    /// Notes what it could not take, and says so once.
-    fn note(&mut self, told: Told) {
+    /// Notes what it could not take; says whether that is new.
+    fn note(&mut self, told: Told) -> bool {
         let rejection = Rejection {
             origin: told.origin,
             error: plain(&told.error),
         };
         if !self.rejected.contains_key(&told.key) && self.rejected.len() >= MANY {
-            return;
+            return false;
         }
-        let key = plain(&told.key);
         let found = self.rejected.entry(told.key).or_default();
-        if !found.contains(&rejection) {
-            say(format_args!(
-                "proxy {} at {} rejects {key}: {}",
-                plain(&self.node),
-                self.address,
-                rejection.error
-            ));
+        let is_new = found.len() < REASONS && !found.contains(&rejection);
+        if is_new {
             found.push(rejection);
         }
+        is_new
+    }
+
+    /// Writes what it rejects to the log.
+    fn say(&self, key: &str, error: &str) {
+        let (node, address, key) = (plain(&self.node), self.address, plain(key));
+        let error = plain(error);
+        say(format_args!(
+            "proxy {node} at {address} rejects {key}: {error}"
+        ));
     }
 }
 

@@ -261,9 +261,35 @@ async fn what_proxies_reject_is_known_with_whose_it_is_until_they_leave() {
     // Of what a proxy says, no more is kept than is read, and on one line.
     assert_eq!(errors, [(false, 750), (true, 2)]);
     assert_eq!(fleet.rejections(), 2);
+    // Nor more of it than anybody reads, however often and however much it says.
+    for seq in 2..10 {
+        proxy.publish(config(&["a.x", &format!("{seq}.x")]));
+        let _ = (proxy.hear().await, proxy.hear().await);
+        let key = |n: usize| {
+            if n < 100 {
+                "host/b.x".into()
+            } else {
+                format!("host/{n}.y")
+            }
+        };
+        let error = |n: usize| format!("{seq} {n}");
+        let rejected = (0..1500).map(|n| json!({"key": key(n), "error": error(n)}));
+        let rejected: Vec<_> = rejected.collect();
+        let nack = json!({"nack": {"seq": seq, "rejected": rejected}});
+        proxy.say(nack).await;
+        proxy.seen(|seen| seen.has == seq).await;
+    }
+    let seen = fleet.rejected();
+    assert_eq!(seen.len(), 902);
+    assert!(seen.values().all(|found| found.len() <= 20));
     proxy.says = Channel::new(1).0;
-    changes.changed().await.unwrap();
-    assert!(fleet.rejected().is_empty());
+    until_empty(&fleet, &mut changes).await;
+}
+
+async fn until_empty(fleet: &Fleet, changes: &mut watch::Receiver<()>) {
+    while !fleet.rejected().is_empty() {
+        changes.changed().await.unwrap();
+    }
 }
 
 /// Why the session of a proxy ends that does this.
