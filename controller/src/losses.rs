@@ -91,7 +91,7 @@ impl Losses {
         whole: bool,
         now: Instant,
     ) -> Verdict {
-        let loss = self.limit.exceeded(last, new);
+        let loss = self.limit.exceeded(last, new, whole);
         if let Some(loss) = loss {
             let is_news = self.since.is_none();
             let until = *self.since.get_or_insert(now) + self.limit.hold;
@@ -116,20 +116,20 @@ impl Losses {
 }
 
 impl Limit {
-    fn exceeded(&self, last: &Config, new: &Config) -> Option<Loss> {
-        let losses = [
-            Loss {
-                what: "routes",
-                before: routes(last),
-                after: routes(new),
-            },
-            Loss {
-                what: "endpoints",
-                before: endpoints(last),
-                after: endpoints(new),
-            },
-        ];
-        losses.into_iter().find(|loss| self.is_exceeded_by(loss))
+    /// Whether too much is lost; of routes, only what is `whole` can lose any.
+    fn exceeded(&self, last: &Config, new: &Config, whole: bool) -> Option<Loss> {
+        let endpoints = Loss {
+            what: "endpoints",
+            before: endpoints(last),
+            after: endpoints(new),
+        };
+        let routes = whole.then(|| Loss {
+            what: "routes",
+            before: routes(last),
+            after: routes(new),
+        });
+        let mut losses = routes.into_iter().chain([endpoints]);
+        losses.find(|loss| self.is_exceeded_by(loss))
     }
 
     fn is_exceeded_by(&self, loss: &Loss) -> bool {
@@ -254,7 +254,7 @@ mod tests {
         assert_eq!(judged(&less, true, 20), Some((seconds(30), true)));
         assert_eq!(judged(&last, false, 25), None);
         assert_eq!(judged(&less, true, 29), Some((seconds(30), false)));
-        assert_eq!(judged(&less, false, 30), None);
+        assert_eq!(judged(&less, false, 29), None);
         assert_eq!(judged(&less, true, 30), None);
         assert!(!losses.is_held());
     }
