@@ -91,6 +91,16 @@ impl Ledger {
         plan
     }
 
+    /// What is to be written so that no status says anything. What was written last need not have
+    /// been heard of yet, and what is on its way will be there when it has arrived.
+    pub(super) fn take_back(&self, ingresses: &[IngressNow]) -> Vec<Job> {
+        let says = |now: &&IngressNow| {
+            !now.addresses.is_empty() || self.0.get(&now.uid).is_some_and(Entry::may_say)
+        };
+        let said = ingresses.iter().filter(says);
+        said.map(|now| Job::new(now, Arc::default())).collect()
+    }
+
     /// A write begins.
     pub(super) fn begin(&mut self, job: &Job) {
         if let Some(entry) = self.0.get_mut(&job.uid) {
@@ -173,6 +183,12 @@ impl Entry {
             fight: Fight::default(),
             other: None,
         }
+    }
+
+    /// Whether the status may say something although that was not heard of.
+    fn may_say(&self) -> bool {
+        let last = self.last.as_ref();
+        self.is_busy || last.is_some_and(|(_, answer)| !answer.addresses.is_empty())
     }
 
     /// What the status should say; `None` when it is to be left alone.

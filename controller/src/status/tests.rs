@@ -39,6 +39,8 @@ struct State {
     pods: Vec<(&'static str, bool)>,
     forbids: bool,
     nodes_read: usize,
+    /// Whether nobody is told of what is written.
+    is_late: bool,
     seen: watch::Sender<Option<Arc<Seen>>>,
 }
 
@@ -56,8 +58,11 @@ impl State {
         self.tell();
     }
 
-    /// What a watch tells of it.
+    /// What a watch tells of it, unless it is late.
     fn tell(&self) {
+        if self.is_late {
+            return;
+        }
         let all = self
             .ingresses
             .iter()
@@ -197,6 +202,7 @@ impl Setup {
             pods: Vec::new(),
             forbids: false,
             nodes_read: 0,
+            is_late: false,
             seen: sender,
         };
         for (name, owner, says) in ingresses {
@@ -498,6 +504,17 @@ async fn the_last_controller_does_not_wait_for_a_lease_that_nobody_lets_go_of() 
     let state = setup.stop(Farewell::Clear).await;
     assert!(start.elapsed() <= Duration::from_secs(15));
     assert_eq!(state.lock().unwrap().asked, []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_written_just_now_is_taken_back_before_it_was_heard_of() {
+    let setup = Setup::leading(&[("web", Owner::Ours, None)]);
+    setup.state.lock().unwrap().is_late = true;
+    setup.pass(1).await;
+    let says = |state: &State| state.ingresses["web"].says.clone().map(|(ip, _)| ip);
+    assert_eq!(says(&setup.state.lock().unwrap()).as_deref(), Some(OURS));
+    let state = setup.stop(Farewell::Clear).await;
+    assert_eq!(says(&state.lock().unwrap()), None);
 }
 
 #[tokio::test(start_paused = true)]

@@ -223,11 +223,7 @@ impl Writer {
         let Some(seen) = self.seen.borrow().clone() else {
             return;
         };
-        let written = seen
-            .ingresses
-            .iter()
-            .filter(|now| !now.addresses.is_empty());
-        let jobs: Vec<_> = written.map(|now| Job::new(now, Arc::default())).collect();
+        let jobs = self.ledger.take_back(&seen.ingresses);
         let count = jobs.len();
         let made = self.desk.finish(jobs, deadline).await;
         say(format_args!(
