@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use clap::{ArgAction, Parser};
 use portreeve_table::CertKey;
-use portreeve_translate::{ObjectKey, Profile};
+use portreeve_translate::{ByName, ObjectKey, Profile};
 use portreeve_watch::Scope;
 
 use crate::losses::Limit;
@@ -82,7 +82,8 @@ pub struct Options {
     )]
     pub controller_class: Vec<String>,
 
-    /// Take a class by its name as well, whether or not there is an IngressClass of that name.
+    /// Take the classes of `--ingress-class` by their names as well, whether or not there are
+    /// IngressClasses of these names, and whatever their controllers are.
     #[arg(long, value_name = "BOOL", env = "PORTREEVE_INGRESS_CLASS_BY_NAME", num_args = 0..=1, default_value_t = false, default_missing_value = "true", action = ArgAction::Set, help_heading = "Ingress classes")]
     pub ingress_class_by_name: bool,
 
@@ -288,7 +289,10 @@ impl Options {
             ingress_classes: self.ingress_class.clone(),
             controllers: self.controller_class.clone(),
             watch_without_class: self.watch_ingress_without_class,
-            class_by_name: self.ingress_class_by_name,
+            class_by_name: match self.ingress_class_by_name {
+                true => ByName::Yes,
+                false => ByName::No,
+            },
             profile: self.profile,
             default_cert: self.default_ssl_certificate.clone(),
             external_names: !self.disable_svc_external_name,

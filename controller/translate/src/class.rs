@@ -4,7 +4,7 @@
 
 use k8s_openapi::api::networking::v1::{Ingress, IngressClass};
 
-use crate::options::{Options, Profile};
+use crate::options::{ByName, Options, Profile};
 use crate::parameters::Settings;
 use crate::snapshot::Snapshot;
 
@@ -49,14 +49,13 @@ pub(crate) fn profile(
     let spec = ingress.spec.as_ref();
     let field = spec.and_then(|spec| spec.ingress_class_name.as_deref());
     if let Some(name) = field {
-        // A class that exists says itself whose it is.
-        let named = options.class_by_name && snapshot.class(name).is_none();
-        let named = named && is_ours(name, options);
-        return of_class(name, snapshot, options).or_else(|| named.then_some(options.profile));
+        return of_class(name, snapshot, options).or_else(|| of_name(name, snapshot, options));
     }
     match legacy(ingress) {
         Some(name) if is_ours(name, options) => match snapshot.class(name) {
-            Some(_) => of_class(name, snapshot, options),
+            Some(_) => {
+                of_class(name, snapshot, options).or_else(|| of_name(name, snapshot, options))
+            }
             None => Some(options.profile),
         },
         Some(_) => None,
@@ -73,6 +72,19 @@ fn legacy(ingress: &Ingress) -> Option<&str> {
 
 fn is_ours(name: &str, options: &Options) -> bool {
     options.ingress_classes.iter().any(|class| class == name)
+}
+
+/// The profile of a class that is taken by its name.
+fn of_name(name: &str, snapshot: &Snapshot, options: &Options) -> Option<Profile> {
+    let class = snapshot.class(name);
+    let is_taken = is_ours(name, options)
+        && match options.class_by_name {
+            ByName::No => false,
+            ByName::WithoutClass => class.is_none(),
+            ByName::Yes => true,
+        };
+    let set = class.and_then(|class| Settings::of(class, snapshot, options).profile);
+    is_taken.then(|| set.unwrap_or(options.profile))
 }
 
 /// The profile of the IngressClass of this name, when it exists and one of our controllers' is it.

@@ -43,7 +43,7 @@ pub use code::{CODES, Code, CodeEntry, Severity, docs as diagnostics_docs};
 pub use content::{Content, Object};
 pub use diagnostic::Diagnostic;
 pub use object::{Kind, ObjectKey, ObjectRef};
-pub use options::{Options, Profile, ProfileError};
+pub use options::{ByName, Options, Profile, ProfileError};
 pub use secret::SecretObject;
 pub use snapshot::Snapshot;
 pub use tls::CertificateWanted;

@@ -41,6 +41,18 @@ impl FromStr for Profile {
 #[error("{0:?} is not a profile; write standard or nginx")]
 pub struct ProfileError(pub String);
 
+/// Whether a class is ours by its name, beside those that are by their controller.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ByName {
+    /// It is not.
+    #[default]
+    No,
+    /// Where there is no IngressClass of that name: one that exists says itself whose it is.
+    WithoutClass,
+    /// It is, whatever an IngressClass of that name says: ingress-nginx's `ingress-class-by-name`.
+    Yes,
+}
+
 /// What a translation depends on beside the objects.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -50,9 +62,9 @@ pub struct Options {
     pub controllers: Vec<String>,
     /// Whether Ingresses without any class are ours.
     pub watch_without_class: bool,
-    /// Whether `ingressClassName` may also be one of `ingress_classes` without an IngressClass; the
-    /// old annotation always may.
-    pub class_by_name: bool,
+    /// Whether `ingressClassName` may also be one of `ingress_classes`; the old annotation always
+    /// may where there is no IngressClass of that name.
+    pub class_by_name: ByName,
     /// The profile where no IngressClass decides it.
     pub profile: Profile,
     /// The namespace of the ConfigMaps that classes have their settings in; any, if it is `None`.
@@ -75,7 +87,7 @@ impl Default for Options {
             ingress_classes: owned(["portreeve", "nginx"]),
             controllers: owned(["portreeve.dev/ingress-controller", "k8s.io/ingress-nginx"]),
             watch_without_class: false,
-            class_by_name: false,
+            class_by_name: ByName::No,
             profile: Profile::Standard,
             parameters: None,
             default_cert: None,
@@ -91,7 +103,7 @@ impl Options {
     pub fn standalone() -> Self {
         Self {
             watch_without_class: true,
-            class_by_name: true,
+            class_by_name: ByName::WithoutClass,
             allow_loopback: true,
             ..Self::default()
         }

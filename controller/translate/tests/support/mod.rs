@@ -7,7 +7,7 @@ pub(crate) mod render;
 
 use portreeve_translate::manifest::{self, Limits};
 use portreeve_translate::{
-    Diagnostic, Kind, Object, Options, Profile, Snapshot, Translation, translate,
+    ByName, Diagnostic, Kind, Object, Options, Profile, Snapshot, Translation, translate,
 };
 use serde_json::{Map, Value, json};
 
@@ -110,7 +110,9 @@ impl Case {
                 }
                 ("allowLoopback", Value::Bool(on)) => options.allow_loopback = *on,
                 ("externalNames", Value::Bool(on)) => options.external_names = *on,
-                ("classByName", Value::Bool(on)) => options.class_by_name = *on,
+                ("classByName", Value::Bool(on)) => {
+                    options.class_by_name = if *on { ByName::Yes } else { ByName::No };
+                }
                 ("watchWithoutClass", Value::Bool(on)) => options.watch_without_class = *on,
                 other => panic!("unknown option {other:?}"),
             }
