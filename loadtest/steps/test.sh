@@ -47,6 +47,7 @@ step "gRPC interoperability" ignored interop
 step "test cluster" in_cluster ignored cluster
 step "deployment" in_cluster ignored deployed
 step "statuses and Events" in_cluster ignored writes
+step "what an Ingress means in a cluster" in_cluster ignored semantics
 step "faults" in_cluster ignored faults
 
 say "all of it held"

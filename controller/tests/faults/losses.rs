@@ -21,9 +21,9 @@ async fn a_class_that_is_deleted_and_made_again_costs_no_request() {
     })
     .await;
     let load = site.load();
-    site.place.delete_class().await;
+    site.place.delete_own_class().await;
     until("the loss is held back", async || are_held(&site, 1.0).await).await;
-    site.place.make_class().await;
+    site.place.make_own_class().await;
     let back = until("nothing is held back", async || are_held(&site, 0.0).await).await;
     assert!(
         back < HOLD / 2,
@@ -33,7 +33,7 @@ async fn a_class_that_is_deleted_and_made_again_costs_no_request() {
 
     // In earnest, it is believed after a while, and not before.
     let deleted = Instant::now();
-    site.place.delete_class().await;
+    site.place.delete_own_class().await;
     until("nothing is served any more", async || {
         status(&site).await == 404
     })

@@ -17,25 +17,23 @@ mod balancer;
 mod cache;
 mod chance;
 mod contact;
-mod controller;
 mod guest;
 mod history;
-mod http;
 mod kills;
 mod leader;
 mod load;
 mod losses;
 mod mutant;
 mod mutants;
-mod place;
 #[path = "../../translate/tests/support/pointers.rs"]
 mod pointers;
-mod process;
-mod proxy;
 mod rejections;
 mod rolling;
 mod rotation;
 mod site;
 mod strangers;
 mod stuck;
-mod wait;
+#[path = "../support/mod.rs"]
+mod support;
+
+use support::{controller, http, place, process, proxy, wait};

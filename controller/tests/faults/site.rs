@@ -4,9 +4,10 @@ use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use crate::controller::Controller;
 use crate::load::Load;
-use crate::place::{BACKENDS, Place};
+use crate::place::Place;
 use crate::process::Process;
 use crate::proxy::Proxy;
+use crate::support::backends;
 
 /// Held alone by whoever does something to the API server, which all tests share.
 static TURN: RwLock<()> = RwLock::const_new(());
@@ -60,7 +61,7 @@ impl Site {
     async fn raise(turn: Turn, place: Place, proxies: u8) -> Self {
         place.make_ingress("web").await;
         let site = Self {
-            _backends: start_backends(&place),
+            _backends: backends::start(&place),
             controllers: [1, 2].map(|n| Controller::start(&place, n)).into(),
             proxies: (1..=proxies).map(|n| Proxy::start(&place, n)).collect(),
             place,
@@ -101,17 +102,4 @@ impl Site {
         let controller = Controller::start(&self.place, number);
         self.controllers.insert(at, controller);
     }
-}
-
-fn start_backends(place: &Place) -> Process {
-    let listen = BACKENDS.iter().map(|(name, number)| {
-        let address = place.address(*number, 8080);
-        format!("--listen={address}={name}")
-    });
-    let arguments: Vec<_> = std::iter::once("serve".into()).chain(listen).collect();
-    Process::start(
-        "portreeve-loadtest",
-        &arguments,
-        &place.folder.join("backends.log"),
-    )
 }

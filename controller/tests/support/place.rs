@@ -1,12 +1,13 @@
 //! A corner of the cluster that is a test's own: a namespace, a class, addresses and a folder.
 
+use std::fmt::Debug;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::core::v1::{Namespace, Service};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
-use k8s_openapi::api::networking::v1::{Ingress, IngressClass};
+use k8s_openapi::api::networking::v1::{Ingress, IngressClass, IngressLoadBalancerIngress};
+use k8s_openapi::{ClusterResourceScope, NamespaceResourceScope};
 use kube::api::{DeleteParams, Patch, PatchParams};
 use kube::{Api, Client};
 use serde::Serialize;
@@ -14,6 +15,17 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use crate::wait::until;
+
+/// A kind of object that can be applied.
+pub(crate) trait Object:
+    kube::Resource<DynamicType = ()> + Clone + DeserializeOwned + Serialize + Debug
+{
+}
+
+impl<K> Object for K where
+    K: kube::Resource<DynamicType = ()> + Clone + DeserializeOwned + Serialize + Debug
+{
+}
 
 /// The Service's backends, each with the last number of its address.
 pub(crate) const BACKENDS: [(&str, u8); 2] = [("one", 201), ("two", 202)];
@@ -30,7 +42,7 @@ impl Place {
     /// Makes the place; `net` sets its addresses apart from those of all others.
     pub(crate) async fn new(name: &'static str, net: u8) -> Self {
         let client = Client::try_default().await.expect("a cluster");
-        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("faults");
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(env!("CARGO_CRATE_NAME"));
         let folder = folder.join(name);
         let _from_an_earlier_run = std::fs::remove_dir_all(&folder);
         std::fs::create_dir_all(&folder).unwrap();
@@ -41,38 +53,41 @@ impl Place {
             net,
         };
         let all: Api<Namespace> = Api::all(place.client.clone());
-        let object = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}});
-        apply(&all, &object).await.unwrap();
-        place.make_class().await;
+        apply(&all, &json!({"metadata": {"name": name}}))
+            .await
+            .unwrap();
+        place.make_own_class().await;
         place.make_service().await;
         place
     }
 
     /// Makes the class of all Ingresses here.
-    pub(crate) async fn make_class(&self) {
-        let spec = json!({"controller": self.controller_class()});
-        let object = json!({"apiVersion": "networking.k8s.io/v1", "kind": "IngressClass", "metadata": {"name": self.name}, "spec": spec});
-        apply(&self.classes(), &object).await.unwrap();
+    pub(crate) async fn make_own_class(&self) {
+        self.make_class(self.name, &self.controller_class()).await;
     }
 
-    pub(crate) async fn delete_class(&self) {
+    pub(crate) async fn delete_own_class(&self) {
+        let classes: Api<IngressClass> = Api::all(self.client.clone());
         let params = DeleteParams::default();
-        self.classes().delete(self.name, &params).await.unwrap();
+        classes.delete(self.name, &params).await.unwrap();
     }
 
-    fn classes(&self) -> Api<IngressClass> {
-        Api::all(self.client.clone())
+    /// Makes a class of this controller.
+    pub(crate) async fn make_class(&self, name: &str, controller: &str) {
+        let spec = json!({"controller": controller});
+        self.make_cluster_wide::<IngressClass>(&json!({"metadata": {"name": name}, "spec": spec}))
+            .await;
     }
 
     async fn make_service(&self) {
         let spec = json!({"ports": [{"port": 80, "targetPort": 8080}]});
-        let object = json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "web"}, "spec": spec});
-        apply(&self.api::<Service>(), &object).await.unwrap();
+        self.make::<Service>(&json!({"metadata": {"name": "web"}, "spec": spec}))
+            .await;
         self.lead_to("one").await;
     }
 
     pub(crate) fn controller_class(&self) -> String {
-        format!("faults.example/{}", self.name)
+        format!("tests.example/{}", self.name)
     }
 
     /// An address of this place.
@@ -94,12 +109,17 @@ impl Place {
 
     /// Makes an Ingress that leads a host of its own to the Service.
     pub(crate) async fn make_ingress(&self, name: &str) {
-        let service = json!({"name": "web", "port": {"number": 80}});
-        let path = json!({"path": "/", "pathType": "Prefix", "backend": {"service": service}});
-        let rule = json!({"host": self.host(name), "http": {"paths": [path]}});
+        let rule = self.rule(name, "web", &json!({"number": 80}));
         let spec = json!({"ingressClassName": self.name, "rules": [rule]});
-        let object = json!({"apiVersion": "networking.k8s.io/v1", "kind": "Ingress", "metadata": {"name": name}, "spec": spec});
+        let object = json!({"metadata": {"name": name}, "spec": spec});
         self.persist(&self.api::<Ingress>(), &object).await;
+    }
+
+    /// A rule that leads the host of an Ingress to a port of a Service.
+    pub(crate) fn rule(&self, ingress: &str, service: &str, port: &Value) -> Value {
+        let service = json!({"name": service, "port": port});
+        let path = json!({"path": "/", "pathType": "Prefix", "backend": {"service": service}});
+        json!({"host": self.host(ingress), "http": {"paths": [path]}})
     }
 
     /// Makes one backend the only endpoint of the Service.
@@ -108,8 +128,6 @@ impl Place {
         let address = self.address(number.unwrap().1, 0).ip();
         let labels = json!({"kubernetes.io/service-name": "web"});
         let object = json!({
-            "apiVersion": "discovery.k8s.io/v1",
-            "kind": "EndpointSlice",
             "metadata": {"name": "web-1", "labels": labels},
             "addressType": "IPv4",
             "ports": [{"name": "", "port": 8080}],
@@ -119,14 +137,27 @@ impl Place {
     }
 
     /// Applies an object as soon as the API server takes it: it may just have been started.
-    async fn persist<K>(&self, api: &Api<K>, object: &Value)
-    where
-        K: Clone + DeserializeOwned + Serialize + std::fmt::Debug,
-    {
+    async fn persist<K: Object>(&self, api: &Api<K>, object: &Value) {
         until("the API server takes an object", async || {
             apply(api, object).await.is_ok()
         })
         .await;
+    }
+
+    /// Makes an object, or makes it so.
+    pub(crate) async fn make<K>(&self, object: &Value) -> K
+    where
+        K: Object + kube::Resource<Scope = NamespaceResourceScope>,
+    {
+        apply(&self.api::<K>(), object).await.unwrap()
+    }
+
+    /// The same for an object without a namespace.
+    pub(crate) async fn make_cluster_wide<K>(&self, object: &Value) -> K
+    where
+        K: Object + kube::Resource<Scope = ClusterResourceScope>,
+    {
+        apply(&Api::all(self.client.clone()), object).await.unwrap()
     }
 
     /// The addresses in an Ingress' status.
@@ -136,20 +167,26 @@ impl Place {
     }
 }
 
-/// What the status of an Ingress says.
+/// What the status of an Ingress says: addresses, and names with an `=` before them.
 pub(crate) fn addresses(ingress: &Ingress) -> Vec<String> {
     let status = ingress.status.as_ref();
     let balancer = status.and_then(|status| status.load_balancer.as_ref());
     let entries = balancer.and_then(|balancer| balancer.ingress.as_ref());
     let entries = entries.into_iter().flatten();
-    entries.filter_map(|entry| entry.ip.clone()).collect()
+    let text = |entry: &IngressLoadBalancerIngress| {
+        assert_eq!(entry.ports, None);
+        let name = entry.hostname.iter().map(|name| format!("={name}"));
+        entry.ip.iter().cloned().chain(name).collect()
+    };
+    entries.map(text).collect()
 }
 
-async fn apply<K>(api: &Api<K>, object: &Value) -> Result<K, kube::Error>
-where
-    K: Clone + DeserializeOwned + Serialize + std::fmt::Debug,
-{
-    let name = object["metadata"]["name"].as_str().unwrap();
-    let params = PatchParams::apply("faults").force();
-    api.patch(name, &params, &Patch::Apply(object)).await
+/// Applies an object, whose kind need not be written in it.
+pub(crate) async fn apply<K: Object>(api: &Api<K>, object: &Value) -> Result<K, kube::Error> {
+    let mut object = object.clone();
+    object["apiVersion"] = K::api_version(&()).into();
+    object["kind"] = K::kind(&()).into();
+    let name = object["metadata"]["name"].as_str().unwrap().to_owned();
+    let params = PatchParams::apply("tests").force();
+    api.patch(&name, &params, &Patch::Apply(object)).await
 }

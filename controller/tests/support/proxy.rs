@@ -20,13 +20,18 @@ impl Proxy {
     /// Starts the proxy of this number. What it was told by its predecessor of the same number is
     /// in its cache.
     pub(crate) fn start(place: &Place, number: u8) -> Self {
+        Self::start_with(place, number, &[])
+    }
+
+    /// The same with these flags.
+    pub(crate) fn start_with(place: &Place, number: u8, flags: &[&str]) -> Self {
         let (http, admin) = (
             place.address(100 + number, 80),
             place.address(100 + number, 10254),
         );
         let cache = place.folder.join(format!("cache-{number}"));
         std::fs::create_dir_all(&cache).unwrap();
-        let arguments = [
+        let mut arguments = vec![
             format!("--node=p{number}"),
             format!("--controller={}", controller::config(place, 1)),
             format!("--controller={}", controller::config(place, 2)),
@@ -40,6 +45,7 @@ impl Proxy {
             // Longer than whoever asks whether it is ready takes to take note.
             "--drain-delay=1".into(),
         ];
+        arguments.extend(flags.iter().map(ToString::to_string));
         let log = place.folder.join(format!("p{number}.log"));
         Self {
             process: Process::start("portreeve-proxy", &arguments, &log),

@@ -49,10 +49,15 @@ impl Process {
     }
 
     /// Asks it to end, and waits until it has.
-    pub(crate) async fn terminate(mut self) -> ExitStatus {
+    pub(crate) async fn terminate(self) -> ExitStatus {
         self.signal("TERM").await;
+        self.ended().await
+    }
+
+    /// Waits until it has ended.
+    pub(crate) async fn ended(mut self) -> ExitStatus {
         let ended = timeout(PATIENCE, self.child.wait()).await;
-        ended.expect("it ends when it is told to").unwrap()
+        ended.expect("it ends").unwrap()
     }
 
     /// Whether it has not ended by itself.

@@ -23,19 +23,25 @@ impl Controller {
     /// Starts the controller of this number; it publishes its own address in statuses, so that it
     /// can be seen who wrote them.
     pub(crate) fn start(place: &Place, number: u8) -> Self {
+        let published = format!("--publish-status-address={}", config(place, number).ip());
+        Self::start_with(place, number, &[&published])
+    }
+
+    /// The same with these flags, which say where its addresses are published from.
+    pub(crate) fn start_with(place: &Place, number: u8, flags: &[&str]) -> Self {
         let (config, admin) = (config(place, number), place.address(number, 10255));
         let pki = place.folder.join("pki");
-        let arguments = [
+        let mut arguments = vec![
             format!("--namespace={}", place.name),
             format!("--name={}", name(number)),
             format!("--ingress-class={}", place.name),
             format!("--controller-class={}", place.controller_class()),
             "--election-ttl=6s".into(),
-            format!("--publish-status-address={}", config.ip()),
             format!("--pki-dir={}", pki.display()),
             format!("--config-listen={config}"),
             format!("--admin={admin}"),
         ];
+        arguments.extend(flags.iter().map(ToString::to_string));
         let log = place.folder.join(format!("{}.log", name(number)));
         Self {
             process: Process::start("portreeve-controller", &arguments, &log),
