@@ -30,7 +30,8 @@ pub(crate) fn routes(
 /// Makes the upstreams of `services` anew and leaves everything else as it is.
 ///
 /// # Errors
-/// When there is something new to be said about them: then everything must be translated.
+/// When there is something new to be said about them, or requests may be sent elsewhere than before:
+/// then everything must be translated.
 pub(crate) fn endpoints(
     last: &Published,
     snapshot: &Snapshot,
@@ -39,10 +40,14 @@ pub(crate) fn endpoints(
     now: SystemTime,
 ) -> Result<Option<Published>, RoutesNeeded> {
     let said = &last.translation.diagnostics;
+    let targets = service::targets(snapshot, options);
+    if targets != last.translation.targets {
+        return Err(RoutesNeeded);
+    }
     let mut config = last.translation.config.clone();
     for (key, upstream) in &mut config.upstreams {
         if services.contains(&ObjectKey::new(&key.namespace, &key.service)) {
-            let (new, found) = service::upstream(snapshot, key, options);
+            let (new, found) = service::upstream(snapshot, key, options, &targets);
             if found.iter().any(|found| !said.contains(found)) {
                 return Err(RoutesNeeded);
             }

@@ -1,8 +1,11 @@
 //! The connection to the Kubernetes API.
 
+use std::env;
+use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::time::Duration;
 
+use http::Uri;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
 
@@ -25,11 +28,18 @@ pub enum ClientError {
     Client(#[from] kube::Error),
 }
 
+/// The API server, as it is reached.
+pub(crate) struct Reached {
+    pub(crate) client: Client,
+    /// Where it is, as far as its addresses are known.
+    pub(crate) api_servers: Vec<SocketAddr>,
+}
+
 /// A client by the named file, else the Pod's ServiceAccount, else by kubectl's own rules.
 ///
 /// # Errors
 /// When none of them says where the API server is.
-pub(crate) async fn client(kubeconfig: Option<&Path>) -> Result<Client, ClientError> {
+pub(crate) async fn client(kubeconfig: Option<&Path>) -> Result<Reached, ClientError> {
     let mut config = match kubeconfig {
         Some(file) => {
             let read = Kubeconfig::read_from(file)?;
@@ -41,5 +51,25 @@ pub(crate) async fn client(kubeconfig: Option<&Path>) -> Result<Client, ClientEr
         },
     };
     config.connect_timeout = Some(CONNECT);
-    Ok(Client::try_from(config)?)
+    let api_server = address(&config.cluster_url);
+    let in_cluster = address_from_env();
+    Ok(Reached {
+        client: Client::try_from(config)?,
+        api_servers: api_server.into_iter().chain(in_cluster).collect(),
+    })
+}
+
+/// The API server's address where its URL has one rather than a name.
+fn address(url: &Uri) -> Option<SocketAddr> {
+    let host = url.host()?.trim_matches(['[', ']']);
+    let ip: IpAddr = host.parse().ok()?;
+    let port = url.port_u16().unwrap_or(443);
+    Some((ip, port).into())
+}
+
+/// What every Pod is told of it, however it talks to it.
+fn address_from_env() -> Option<SocketAddr> {
+    let ip: IpAddr = env::var("KUBERNETES_SERVICE_HOST").ok()?.parse().ok()?;
+    let port = env::var("KUBERNETES_SERVICE_PORT").ok()?.parse().ok()?;
+    Some(SocketAddr::new(ip, port))
 }

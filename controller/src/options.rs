@@ -7,7 +7,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use clap::{ArgAction, Parser};
-use portreeve_table::CertKey;
+use portreeve_table::{CertKey, Forbidden, TargetRange, Targets};
 use portreeve_translate::{ByName, ObjectKey, Profile};
 use portreeve_watch::Scope;
 
@@ -109,6 +109,30 @@ pub struct Options {
         help_heading = "Translation"
     )]
     pub default_ssl_certificate: Option<CertKey>,
+
+    /// Let Services lead here, whatever forbids it: an address or a range, on one port or on all,
+    /// such as `10.0.0.0/8` or `10.0.0.1:443`; can be given more than once.
+    ///
+    /// This machine, its link, the metadata of clouds, the API server, and what controllers and
+    /// proxies listen on for each other and for probes are forbidden by themselves.
+    #[arg(
+        long,
+        value_name = "TARGET",
+        env = "PORTREEVE_ALLOW_TARGET",
+        value_delimiter = ',',
+        help_heading = "Translation"
+    )]
+    pub allow_target: Vec<TargetRange>,
+
+    /// Let no Service lead here; can be given more than once.
+    #[arg(
+        long,
+        value_name = "TARGET",
+        env = "PORTREEVE_FORBID_TARGET",
+        value_delimiter = ',',
+        help_heading = "Translation"
+    )]
+    pub forbid_target: Vec<TargetRange>,
 
     /// Do not serve Services of type ExternalName.
     #[arg(long, value_name = "BOOL", env = "PORTREEVE_DISABLE_SVC_EXTERNAL_NAME", num_args = 0..=1, default_value_t = false, default_missing_value = "true", action = ArgAction::Set, help_heading = "Translation")]
@@ -283,6 +307,23 @@ impl Options {
         }
     }
 
+    /// Where requests may be sent and where not, as far as flags say it: not to our own listeners
+    /// where their addresses are given.
+    fn targets(&self) -> Targets {
+        let mut targets = Targets::default();
+        for target in &self.allow_target {
+            targets.allow(target.clone());
+        }
+        for target in &self.forbid_target {
+            targets.deny(target.clone(), Forbidden::Listed);
+        }
+        let own = [self.config_listen, self.admin];
+        for own in own.iter().filter(|own| !own.ip().is_unspecified()) {
+            targets.deny((*own).into(), Forbidden::Own);
+        }
+        targets
+    }
+
     /// What a translation depends on.
     pub fn translation(&self) -> portreeve_translate::Options {
         portreeve_translate::Options {
@@ -296,6 +337,7 @@ impl Options {
             profile: self.profile,
             default_cert: self.default_ssl_certificate.clone(),
             external_names: !self.disable_svc_external_name,
+            targets: self.targets(),
             ..portreeve_translate::Options::default()
         }
     }

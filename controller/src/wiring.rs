@@ -6,6 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use portreeve_table::Forbidden;
+use portreeve_translate::Own;
 use portreeve_watch::{Health, Kinds, Store};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -13,7 +15,7 @@ use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
 
 use crate::admin;
-use crate::client::{self, ClientError};
+use crate::client::{self, ClientError, Reached};
 use crate::counts::Counts;
 use crate::events::{Board, Herald};
 use crate::guard::Guard;
@@ -69,7 +71,10 @@ async fn serve(options: Options) -> Result<(), Fatal> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let sessions = bind("config-listen", options.config_listen).await?;
     let probes = bind("admin", options.admin).await?;
-    let client = client::client(options.kubeconfig.as_deref()).await?;
+    let Reached {
+        client,
+        api_servers,
+    } = client::client(options.kubeconfig.as_deref()).await?;
 
     let namespace = options.namespace.clone();
     let namespace = namespace.unwrap_or_else(|| client.default_namespace().to_string());
@@ -101,10 +106,21 @@ async fn serve(options: Options) -> Result<(), Fatal> {
         held: hold,
         counts: Arc::clone(&counts),
     };
-    let translation = portreeve_translate::Options {
+    let mut translation = portreeve_translate::Options {
         parameters: Some(namespace.clone()),
+        own: Some(Own {
+            namespace: namespace.clone(),
+            config: options.config_listen.port(),
+            admin: options.admin.port(),
+            proxies: options.publish_service.clone(),
+        }),
         ..options.translation()
     };
+    for api_server in api_servers {
+        translation
+            .targets
+            .deny(api_server.into(), Forbidden::ApiServer);
+    }
     parts.spawn(named(
         "the translation",
         lanes::run(store, translation, options.loss_limit(), tell),

@@ -223,6 +223,15 @@ impl<'a> Call<'a> {
         })
     }
 
+    /// Why there is nobody to send a request to.
+    fn nobody(&self, drawn: &Backend) -> Error {
+        let upstream = self.generation.upstreams.get(&drawn.upstream);
+        match upstream.is_some_and(|upstream| upstream.is_refused()) {
+            true => Error::TargetForbidden,
+            false => Error::NoEndpoint,
+        }
+    }
+
     /// Draws a backend; one without any endpoint makes way for the fallback.
     fn destination(&self, parts: &Parts) -> Result<Destination<'a>, Error> {
         let random = self.worker.random();
@@ -235,7 +244,7 @@ impl<'a> Call<'a> {
             .into_iter()
             .flatten()
             .find_map(|backend| alive(backend).map(|upstream| (backend, upstream)))
-            .ok_or(Error::NoEndpoint)?;
+            .ok_or_else(|| self.nobody(drawn))?;
         let protocol = backend
             .protocol
             .or(upstream.protocol)

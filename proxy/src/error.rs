@@ -53,6 +53,9 @@ pub(crate) enum Error {
     /// There is nobody to send it to.
     #[error("no endpoint")]
     NoEndpoint,
+    /// There is nobody to send it to but where nothing may be sent.
+    #[error("the Service leads where no request may be sent")]
+    TargetForbidden,
     /// No connection.
     #[error("connecting failed: {0}")]
     Connect(std::io::Error),
@@ -112,7 +115,9 @@ impl Error {
             Self::Forbidden => StatusCode::FORBIDDEN,
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::BodyTimeout => StatusCode::REQUEST_TIMEOUT,
-            Self::Unavailable(_) | Self::NoEndpoint => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Unavailable(_) | Self::NoEndpoint | Self::TargetForbidden => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
             Self::Connect(_) | Self::Upstream(_) | Self::UpstreamFraming | Self::Upgrade => {
                 StatusCode::BAD_GATEWAY
             }
@@ -162,6 +167,7 @@ impl Error {
             Self::BodyBroken => Reason::BodyBroken,
             Self::Unavailable(_) => Reason::Unavailable,
             Self::NoEndpoint => Reason::NoEndpoint,
+            Self::TargetForbidden => Reason::TargetForbidden,
             Self::Connect(_) => Reason::Connect,
             Self::ConnectTimeout => Reason::ConnectTimeout,
             Self::Upstream(_) | Self::UpstreamFraming => Reason::Upstream,
@@ -214,6 +220,7 @@ reasons! {
     BodyBroken "body_broken" "The client broke off or its framing is wrong: 400."
     Unavailable "unavailable" "The route could not be built as its Ingress asks: 503."
     NoEndpoint "no_endpoint" "The Service has no endpoint that takes requests: 503."
+    TargetForbidden "target_forbidden" "The Service leads only where no request may be sent, such as this machine or the API server: 503."
     Connect "connect" "No connection to any endpoint: 502."
     ConnectTimeout "connect_timeout" "No connection within `proxy-connect-timeout`: 504."
     Upstream "upstream" "The endpoint broke off or did not speak HTTP: 502."

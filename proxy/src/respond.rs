@@ -19,6 +19,9 @@ pub(crate) fn error(error: &Error, is_grpc: bool) -> Response<Body> {
     if is_grpc {
         return grpc(status, &error.to_string());
     }
+    if matches!(error, Error::TargetForbidden) {
+        return reasoned_page(status, &error.to_string());
+    }
     let mut response = page(status);
     if matches!(error, Error::NoEndpoint) {
         let soon = HeaderValue::from_static("1");
@@ -29,8 +32,17 @@ pub(crate) fn error(error: &Error, is_grpc: bool) -> Response<Body> {
 
 /// A short page that says the status.
 pub(crate) fn page(status: StatusCode) -> Response<Body> {
+    text_page(status, "")
+}
+
+/// The same with the reason, where that is not told by the status and is no secret.
+fn reasoned_page(status: StatusCode, why: &str) -> Response<Body> {
+    text_page(status, &format!(": {why}"))
+}
+
+fn text_page(status: StatusCode, why: &str) -> Response<Body> {
     let reason = status.canonical_reason().unwrap_or_default();
-    let text = format!("{} {reason}\n", status.as_str());
+    let text = format!("{} {reason}{why}\n", status.as_str());
     let mut response = Response::new(Body::full(text));
     *response.status_mut() = status;
     let plain = HeaderValue::from_static("text/plain; charset=utf-8");

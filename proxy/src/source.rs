@@ -17,7 +17,7 @@ use std::sync::Arc;
 use portreeve_table::{Config, Delta, Hash, Rejected};
 
 pub(crate) use directory::SourceError;
-pub(crate) use names::{Names, Resolver};
+pub(crate) use names::{Leads, Names, Resolver};
 
 use tokio::sync::Notify;
 
@@ -55,11 +55,6 @@ impl Source {
                 Cache::new(options.cache.clone()),
             )),
         }
-    }
-
-    /// Whether its author may say what this machine alone can reach.
-    pub(crate) fn allows_loopback(&self) -> bool {
-        matches!(self, Self::Directory(_))
     }
 
     /// Follows it for as long as the process lives.

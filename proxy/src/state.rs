@@ -9,14 +9,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
-use portreeve_table::{
-    Config, Endpoint, Hosts, Protocol, Rejected, ResourceKey, Shared, Table, UpstreamKey,
-};
+use portreeve_table::{Config, Hosts, Protocol, Rejected, ResourceKey, Shared, Table, UpstreamKey};
 use rustc_hash::{FxHashMap, FxHashSet};
 use rustls::sign::CertifiedKey;
 
 use crate::metrics::{Metrics, RouteMetrics};
-use crate::source::Names;
+use crate::source::{Leads, Names};
 use crate::tls;
 use crate::upstream::EndpointSet;
 
@@ -49,7 +47,7 @@ pub(crate) struct Generation {
 #[derive(Debug)]
 pub(crate) struct Upstream {
     source: Shared<portreeve_table::Upstream>,
-    resolved: Vec<Endpoint>,
+    resolved: Leads,
     /// The protocol that its Service asks for.
     pub(crate) protocol: Option<Protocol>,
     /// Its endpoints with their counters.
@@ -104,7 +102,7 @@ impl Generation {
         let resolved = source
             .external
             .as_ref()
-            .map(|external| names.endpoints(external));
+            .map(|external| names.leads(external));
         let resolved = resolved.unwrap_or_default();
         let previous = self.upstreams.get(key);
         let is_same = |old: &&Arc<Upstream>| old.source == *source && old.resolved == resolved;
@@ -113,7 +111,7 @@ impl Generation {
         }
         let carried = previous.map(|previous| &previous.endpoints);
         let endpoints = match source.external {
-            Some(_) => &resolved,
+            Some(_) => &resolved.endpoints,
             None => &source.endpoints,
         };
         Arc::new(Upstream {
@@ -122,6 +120,13 @@ impl Generation {
             endpoints: EndpointSet::new(endpoints, carried),
             resolved,
         })
+    }
+}
+
+impl Upstream {
+    /// Whether there is something that its Service leads to, and no request may be sent there.
+    pub(crate) fn is_refused(&self) -> bool {
+        self.source.refused.is_some() || self.resolved.refused.is_some()
     }
 }
 

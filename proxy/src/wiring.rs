@@ -68,8 +68,11 @@ pub fn run(options: Options) -> Result<(), Fatal> {
 
     let stop = control.block_on(async { Stop::new() })?;
     let source = Source::open(&options)?;
-    let resolver = Resolver::new(options.dns, source.allows_loopback());
+    let resolver = Resolver::new(options.dns);
     let admin = admin::bind(options.admin)?;
+    // Whoever wrote a directory's manifests may read what is said there anyway.
+    let own = admin.as_ref().filter(|_| options.manifests.is_none());
+    let own = own.and_then(|listener| listener.local_addr().ok());
     let sockets = bind_all(&options, count)?;
     let tls = TlsAcceptor::from(tls::server(Arc::clone(&current))?);
     let log = Writer::start(options.access_log, std::io::stdout())?;
@@ -82,7 +85,7 @@ pub fn run(options: Options) -> Result<(), Fatal> {
         current: Arc::clone(&current),
         metrics: Arc::clone(&metrics),
         drain: Arc::clone(&drain),
-        connector: Connector::new(descriptors).map_err(TlsError::from)?,
+        connector: Connector::new(descriptors, own).map_err(TlsError::from)?,
         descriptors,
         patience: Patience::from(&options),
         max_connections: max_connections.div_ceil(count),

@@ -291,7 +291,7 @@ mod tests {
             current: Arc::default(),
             metrics: Metrics::new(1),
             drain: Arc::default(),
-            connector: Connector::new(descriptors).unwrap(),
+            connector: Connector::new(descriptors, None).unwrap(),
             descriptors,
             patience: Patience::from(&options),
             max_connections: 100,

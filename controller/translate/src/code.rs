@@ -65,6 +65,7 @@ pub enum Code {
     ServiceMissing,
     SliceWithoutPort,
     SliceWithoutService,
+    TargetForbidden,
     TlsNameTaken,
     TlsWithoutNames,
     WeightInvalid,
@@ -194,13 +195,13 @@ pub const CODES: &[CodeEntry] = &[
     ),
     error(
         Code::EndpointRefused,
-        "An endpoint's address is not one to send requests to: not an IP address, or loopback, link-local, multicast or unspecified.",
-        "Write the address of a pod or a machine; loopback addresses are allowed in standalone mode.",
+        "An endpoint's address is not one to send requests to: not an IP address, loopback, link-local, multicast or unspecified, a cloud's metadata, the API server, a listener of ours, or what an administrator forbids.",
+        "Write the address of a pod or a machine; loopback addresses are allowed in standalone mode, and others by `--allow-target`.",
     ),
     error(
         Code::ExternalNameRefused,
         "A Service of type ExternalName has a name that is not allowed, so its routes answer 503.",
-        "Write a DNS name that is not this machine's, or allow external names.",
+        "Write a DNS name that is not this machine's, the API server's or a controller's, or allow external names.",
     ),
     warning(
         Code::FieldUnknown,
@@ -296,6 +297,11 @@ pub const CODES: &[CodeEntry] = &[
         Code::SliceWithoutService,
         "An EndpointSlice does not say which Service it belongs to; its endpoints are not used.",
         "Add the label `kubernetes.io/service-name`.",
+    ),
+    error(
+        Code::TargetForbidden,
+        "A Service leads where no request may be sent: to this machine, its link, a cloud's metadata, the API server, a listener of ours, or what an administrator forbids; that is left out, and the route answers 503 when nothing else is left.",
+        "Let the Service lead to Pods; an administrator may allow the address with `--allow-target`.",
     ),
     error(
         Code::TlsNameTaken,

@@ -6,27 +6,28 @@ use std::net::{IpAddr, SocketAddr};
 use k8s_openapi::api::core::v1::ServicePort;
 use k8s_openapi::api::discovery::v1::{Endpoint as SliceEndpoint, EndpointPort, EndpointSlice};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
-use portreeve_table::{Endpoint, Stage, may_be_endpoint};
+use portreeve_table::{Endpoint, Forbidden, Stage, Targets};
 
 use crate::annotations::OWN_PREFIX;
 use crate::code::Code;
 use crate::diagnostic::Diagnostic;
 use crate::object::{Kind, ObjectKey, ObjectRef};
-use crate::options::Options;
 
 /// The endpoints of `port` in all `slices`: sorted, each address once. Of two with one address,
 /// the one that is ready wins, then the one that weighs more.
 pub(crate) fn endpoints<'a>(
     slices: impl Iterator<Item = &'a EndpointSlice>,
     port: &ServicePort,
-    options: &Options,
+    targets: &Targets,
     diagnostics: &mut Vec<Diagnostic>,
-) -> Vec<Endpoint> {
+) -> (Vec<Endpoint>, Option<Box<str>>) {
     let mut merged: BTreeMap<SocketAddr, (Stage, u16)> = BTreeMap::new();
+    let mut refused = None;
     for slice in slices {
         let slice = Slice {
             slice,
-            options,
+            targets,
+            refused: &mut refused,
             diagnostics,
         };
         for Endpoint {
@@ -43,18 +44,24 @@ pub(crate) fn endpoints<'a>(
         }
     }
     let merged = merged.into_iter();
-    merged
-        .map(|(address, (stage, weight))| Endpoint {
-            address,
-            weight,
-            stage,
-        })
-        .collect()
+    let merged = merged.map(|(address, (stage, weight))| Endpoint {
+        address,
+        weight,
+        stage,
+    });
+    (merged.collect(), refused)
+}
+
+/// Where something leads although no request may be sent there.
+pub(crate) fn refusal(to: SocketAddr, why: Forbidden) -> Box<str> {
+    format!("{to}, which is {why}").into()
 }
 
 struct Slice<'a> {
     slice: &'a EndpointSlice,
-    options: &'a Options,
+    targets: &'a Targets,
+    /// The first that was.
+    refused: &'a mut Option<Box<str>>,
     diagnostics: &'a mut Vec<Diagnostic>,
 }
 
@@ -73,9 +80,8 @@ impl Slice<'_> {
             .enumerate()
             .filter_map(|(at, e)| Some((at, e, stage(e)?)));
         let found = staged.filter_map(|(at, endpoint, stage)| {
-            let address = SocketAddr::new(self.address(at, endpoint)?, port);
             Some(Endpoint {
-                address,
+                address: self.address(at, endpoint, port)?,
                 weight,
                 stage,
             })
@@ -125,23 +131,24 @@ impl Slice<'_> {
     }
 
     /// Only the first address means something (discovery/v1).
-    fn address(&mut self, at: usize, endpoint: &SliceEndpoint) -> Option<IpAddr> {
+    fn address(&mut self, at: usize, endpoint: &SliceEndpoint, port: u16) -> Option<SocketAddr> {
         let text = endpoint.addresses.first()?;
-        match text
-            .parse::<IpAddr>()
-            .ok()
-            .filter(|ip| may_be_endpoint(*ip, self.options.allow_loopback))
-        {
-            Some(address) => Some(address),
-            None => {
-                let message =
-                    format!("{text:?} is not an address to send requests to; it is not used.");
-                let field = format!("endpoints[{at}].addresses[0]");
-                let hint = "the IP address of a pod or a machine".into();
-                self.find(Code::EndpointRefused, field, message, hint);
-                None
+        let why = match text.parse::<IpAddr>() {
+            Ok(ip) => {
+                let address = SocketAddr::new(ip, port);
+                let Err(why) = self.targets.check(address) else {
+                    return Some(address);
+                };
+                self.refused.get_or_insert_with(|| refusal(address, why));
+                why.to_string()
             }
-        }
+            Err(_) => "not an IP address".into(),
+        };
+        let message = format!("{text:?} is {why}; no request is sent there.");
+        let field = format!("endpoints[{at}].addresses[0]");
+        let hint = "the IP address of a pod or a machine".into();
+        self.find(Code::EndpointRefused, field, message, hint);
+        None
     }
 
     fn find(&mut self, code: Code, field: String, message: String, hint: String) {

@@ -17,6 +17,7 @@ mod code;
 mod content;
 mod diagnostic;
 mod endpoint;
+mod external;
 mod host;
 mod ingress;
 pub mod manifest;
@@ -26,24 +27,26 @@ mod object;
 mod options;
 mod parameters;
 mod path;
+mod refused;
 mod reserved;
 mod route;
 mod secret;
 pub mod service;
 mod slices;
 mod snapshot;
+mod targets;
 mod tls;
 
 use std::collections::BTreeMap;
 
-use portreeve_table::{Config, Shared, Upstream, UpstreamKey};
+use portreeve_table::{Config, Shared, Targets, Upstream, UpstreamKey};
 
 pub use class::{Owner, owner};
 pub use code::{CODES, Code, CodeEntry, Severity, docs as diagnostics_docs};
 pub use content::{Content, Object};
 pub use diagnostic::Diagnostic;
 pub use object::{Kind, ObjectKey, ObjectRef};
-pub use options::{ByName, Options, Profile, ProfileError};
+pub use options::{ByName, Options, Own, Profile, ProfileError};
 pub use secret::SecretObject;
 pub use snapshot::Snapshot;
 pub use tls::CertificateWanted;
@@ -61,6 +64,8 @@ pub struct Translation {
     pub diagnostics: Vec<Diagnostic>,
     /// Certificates to order.
     pub wants: Vec<CertificateWanted>,
+    /// Where requests may be sent and where not.
+    pub targets: Targets,
 }
 
 /// Translates everything that is known into everything that is served.
@@ -80,8 +85,10 @@ pub fn translate(snapshot: &Snapshot, options: &Options) -> Translation {
             .flat_map(|claims| claims.diagnostics.iter().cloned()),
     );
     diagnostics.extend(parameters::diagnostics(snapshot, options));
-    let upstreams = upstreams(snapshot, options, &mut merged);
+    let targets = targets::targets(snapshot, options);
+    let upstreams = upstreams(snapshot, options, &targets, &mut merged);
     diagnostics.append(&mut merged.diagnostics);
+    diagnostics.extend(refused::diagnostics(snapshot, &claims, &upstreams));
     snapshot.name_sources(&mut diagnostics);
     diagnostics.sort();
     diagnostics.dedup();
@@ -95,6 +102,7 @@ pub fn translate(snapshot: &Snapshot, options: &Options) -> Translation {
         config,
         diagnostics,
         wants: served.wants,
+        targets,
     }
 }
 
@@ -118,13 +126,14 @@ fn claims(snapshot: &Snapshot, options: &Options) -> Vec<Claims> {
 fn upstreams(
     snapshot: &Snapshot,
     options: &Options,
+    targets: &Targets,
     merged: &mut Merged,
 ) -> BTreeMap<UpstreamKey, Shared<Upstream>> {
     let mut upstreams = BTreeMap::new();
     let routes = merged.hosts.values().flat_map(|host| &host.routes);
     for key in routes.flat_map(route::upstreams) {
         if !upstreams.contains_key(key) {
-            let (upstream, mut found) = service::upstream(snapshot, key, options);
+            let (upstream, mut found) = service::upstream(snapshot, key, options, targets);
             upstreams.insert(key.clone(), Shared::new(upstream));
             merged.diagnostics.append(&mut found);
         }

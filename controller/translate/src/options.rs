@@ -3,7 +3,9 @@
 use std::fmt;
 use std::str::FromStr;
 
-use portreeve_table::CertKey;
+use portreeve_table::{CertKey, Targets};
+
+use crate::object::ObjectKey;
 
 /// Whose letter counts where the Ingress API and ingress-nginx disagree.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -53,6 +55,19 @@ pub enum ByName {
     Yes,
 }
 
+/// Where controllers and proxies are, by the EndpointSlices of their own Services.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Own {
+    /// The namespace of controllers.
+    pub namespace: String,
+    /// The port on which they listen for proxies; what has it in that namespace is one of them.
+    pub config: u16,
+    /// The port on which they answer probes.
+    pub admin: u16,
+    /// The Service that leads to the proxies, where it is known.
+    pub proxies: Option<ObjectKey>,
+}
+
 /// What a translation depends on beside the objects.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -71,8 +86,10 @@ pub struct Options {
     pub parameters: Option<String>,
     /// The certificate for names that have none.
     pub default_cert: Option<CertKey>,
-    /// Whether endpoints may have loopback addresses.
-    pub allow_loopback: bool,
+    /// Where requests may be sent and where not, as far as it does not depend on objects.
+    pub targets: Targets,
+    /// What is known of controllers and proxies, which no Service may lead to.
+    pub own: Option<Own>,
     /// Whether Services of type ExternalName are served.
     pub external_names: bool,
     /// The time, in seconds since 1970, that certificates are judged by.
@@ -91,7 +108,8 @@ impl Default for Options {
             profile: Profile::Standard,
             parameters: None,
             default_cert: None,
-            allow_loopback: false,
+            targets: Targets::default(),
+            own: None,
             external_names: true,
             now: 0,
         }
@@ -104,7 +122,7 @@ impl Options {
         Self {
             watch_without_class: true,
             class_by_name: ByName::WithoutClass,
-            allow_loopback: true,
+            targets: Targets::local(),
             ..Self::default()
         }
     }

@@ -7,17 +7,17 @@ use std::net::{IpAddr, SocketAddr};
 
 use k8s_openapi::api::core::v1::{Service, ServicePort, ServiceSpec};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
-use portreeve_table::{
-    Endpoint, External, HostPattern, Protocol, Stage, Upstream, UpstreamKey, Via, may_be_endpoint,
-};
+use portreeve_table::{Endpoint, Protocol, Stage, Targets, Upstream, UpstreamKey, Via};
 
-use crate::code::Code;
 use crate::diagnostic::Diagnostic;
-use crate::endpoint::{endpoints, is_tcp, target_port};
+use crate::endpoint::{endpoints, is_tcp, refusal, target_port};
+use crate::external::external;
 use crate::ingress::{PortRef, ServiceRef};
-use crate::object::{Kind, ObjectKey};
+use crate::object::ObjectKey;
 use crate::options::Options;
 use crate::snapshot::{SERVICE_NAME, Snapshot};
+
+pub use crate::targets::targets;
 
 /// Why a Service port cannot be found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -108,10 +108,12 @@ fn cluster_ip(service: &Service) -> Option<IpAddr> {
 /// An upstream as its Service and EndpointSlices have it now.
 ///
 /// A Service or port that does not exist gives an upstream without endpoints, which answers 503.
+/// `targets` is what [`targets`] says of the same objects.
 pub fn upstream(
     snapshot: &Snapshot,
     key: &UpstreamKey,
     options: &Options,
+    targets: &Targets,
 ) -> (Upstream, Vec<Diagnostic>) {
     let mut upstream = Upstream::default();
     let mut diagnostics = Vec::new();
@@ -127,34 +129,33 @@ pub fn upstream(
     upstream.protocol = port.and_then(|port| protocol(port.app_protocol.as_deref()?));
     if is_external(service) {
         let number = port.map_or(Some(key.port), target_port);
-        match external(service, options) {
-            Ok(name) => {
-                upstream.external = number.map(|port| External { name, port });
+        if let Some(number) = number {
+            match external(snapshot, service, number, options, targets) {
+                Ok(external) => upstream.external = Some(external),
+                Err(refused) => {
+                    diagnostics.push(refused.diagnostic(&name));
+                    upstream.refused = refused.target;
+                }
             }
-            Err(why) => diagnostics.push(
-                Diagnostic::new(
-                    Code::ExternalNameRefused,
-                    name.reference(Kind::Service),
-                    why,
-                )
-                .field("spec.externalName")
-                .hint("a DNS name such as shop.example.com"),
-            ),
         }
         return (upstream, diagnostics);
     }
-    upstream.endpoints = match (key.via, port) {
-        (_, None) => Vec::new(),
+    match (key.via, port) {
+        (_, None) => {}
         (Via::ClusterIp, Some(_)) => {
-            let ip = cluster_ip(service).filter(|ip| may_be_endpoint(*ip, options.allow_loopback));
-            ip.map(|ip| ready(SocketAddr::new(ip, key.port)))
-                .into_iter()
-                .collect()
+            let address = cluster_ip(service).map(|ip| SocketAddr::new(ip, key.port));
+            match address.map(|address| (address, targets.check(address))) {
+                Some((address, Ok(()))) => upstream.endpoints = vec![ready(address)],
+                Some((address, Err(why))) => upstream.refused = Some(refusal(address, why)),
+                None => {}
+            }
         }
         (Via::Endpoints, Some(port)) => {
-            endpoints(snapshot.slices(&name), port, options, &mut diagnostics)
+            let slices = snapshot.slices(&name);
+            (upstream.endpoints, upstream.refused) =
+                endpoints(slices, port, targets, &mut diagnostics);
         }
-    };
+    }
     (upstream, diagnostics)
 }
 
@@ -170,35 +171,6 @@ fn ready(address: SocketAddr) -> Endpoint {
         address,
         weight: 1,
         stage: Stage::Ready,
-    }
-}
-
-/// The name to resolve, or why it may not be: names of this machine would let the author of a
-/// Service reach what only the proxy may reach.
-fn external(service: &Service, options: &Options) -> Result<Box<str>, String> {
-    let written = spec(service).and_then(|spec| spec.external_name.as_deref());
-    let written = written.unwrap_or_default();
-    let refused = |why: &str| Err(format!("{written:?} {why}, so its routes answer 503."));
-    if !options.external_names {
-        return refused("is an external name, and these are switched off");
-    }
-    let name = written
-        .strip_suffix('.')
-        .unwrap_or(written)
-        .to_ascii_lowercase();
-    if let Ok(address) = name.parse::<IpAddr>() {
-        return match may_be_endpoint(address, options.allow_loopback) {
-            true => Ok(name.into()),
-            false => refused("is not an address to send requests to"),
-        };
-    }
-    let local = name == "localhost" || name.ends_with(".localhost");
-    match HostPattern::parse(&name) {
-        Ok(HostPattern::Exact(_)) if local && !options.allow_loopback => {
-            refused("is a name of this machine")
-        }
-        Ok(HostPattern::Exact(_)) => Ok(name.into()),
-        _ => refused("is not a DNS name"),
     }
 }
 

@@ -24,6 +24,13 @@ impl Slices {
         slices.map(|(_, slice)| &**slice)
     }
 
+    /// The slices of all Services in a namespace.
+    pub(crate) fn in_namespace(&self, namespace: &str) -> impl Iterator<Item = &EndpointSlice> {
+        let from = self.by_service.range(ObjectKey::new(namespace, "")..);
+        let inside = from.take_while(move |(service, _)| *service.namespace == *namespace);
+        inside.flat_map(|(_, slices)| slices.values().map(|slice| &**slice))
+    }
+
     /// Whether the Service of `slice` has one of its name.
     pub(crate) fn has(&self, slice: &EndpointSlice) -> bool {
         let key = ObjectKey::of(&slice.metadata);

@@ -196,6 +196,11 @@ impl Snapshot {
         self.slices.of(service)
     }
 
+    /// The slices of all Services in a namespace.
+    pub(crate) fn slices_in(&self, namespace: &str) -> impl Iterator<Item = &EndpointSlice> {
+        self.slices.in_namespace(namespace)
+    }
+
     /// `None` when Secrets are unknown, `Some(None)` when this one is missing.
     pub(crate) fn secret(&self, key: &ObjectKey) -> Option<Option<&SecretObject>> {
         let known = !self.secrets_unknown;

@@ -260,7 +260,11 @@ proptest! {
         let (snapshot, _) = Snapshot::from_objects(objects);
         let translation = translate(&snapshot, &options(profile));
         for (key, upstream) in &translation.config.upstreams {
-            let (alone, _) = service::upstream(&snapshot, key, &options(profile));
+            let (alone, _) = {
+                let options = options(profile);
+                let targets = service::targets(&snapshot, &options);
+                service::upstream(&snapshot, key, &options, &targets)
+            };
             prop_assert_eq!(&alone, &**upstream.arc());
         }
     }

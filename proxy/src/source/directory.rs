@@ -182,10 +182,11 @@ impl Directory {
     /// which it cannot when there is something to be said about them.
     fn publish_endpoints(&self, snapshot: &Snapshot, changes: &Changes, sink: &Sink) -> bool {
         let mut config = sink.config();
+        let targets = service::targets(snapshot, &self.options);
         for (key, upstream) in &mut config.upstreams {
             let service = ObjectKey::new(&key.namespace, &key.service);
             if changes.services.contains(&service) {
-                let (new, found) = service::upstream(snapshot, key, &self.options);
+                let (new, found) = service::upstream(snapshot, key, &self.options, &targets);
                 if !found.is_empty() {
                     return false;
                 }

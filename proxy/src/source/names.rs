@@ -3,7 +3,8 @@
 //! A name is asked for again when its answer has expired, and waits for no other. A server that
 //! does not answer takes nothing away; one that says there is no such name does.
 //! What an answer says is checked before anything is connected to it: a name may not lead to
-//! what its author could not have written as an endpoint.
+//! what its author could not have written as an endpoint. Connections are made to the addresses
+//! that were checked, and never by name.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::{IpAddr, SocketAddr};
@@ -17,7 +18,7 @@ use hickory_resolver::config::{
 use hickory_resolver::lookup_ip::LookupIp;
 use hickory_resolver::net::NetError;
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
-use portreeve_table::{Endpoint, External, Stage, may_be_endpoint};
+use portreeve_table::{Endpoint, External, Forbidden, Stage};
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::{Instant, sleep_until};
 
@@ -34,25 +35,38 @@ const AGAIN: Duration = Duration::from_secs(1);
 pub(crate) struct Names(BTreeMap<Box<str>, Vec<IpAddr>>);
 
 impl Names {
-    /// What an external name's endpoints are now; none before it was resolved.
-    pub(crate) fn endpoints(&self, external: &External) -> Vec<Endpoint> {
+    /// Where an external name leads now: nowhere before it was resolved.
+    pub(crate) fn leads(&self, external: &External) -> Leads {
         let literal = external.name.parse::<IpAddr>().ok();
         let resolved = self.0.get(&external.name).into_iter().flatten().copied();
         let addresses = literal.into_iter().chain(resolved);
-        addresses
-            .map(|ip| Endpoint {
-                address: SocketAddr::new(ip, external.port),
-                weight: 1,
-                stage: Stage::Ready,
-            })
-            .collect()
+        let mut leads = Leads::default();
+        for address in addresses.map(|ip| SocketAddr::new(ip, external.port)) {
+            match external.targets.check(address) {
+                Ok(()) => leads.endpoints.push(Endpoint {
+                    address,
+                    weight: 1,
+                    stage: Stage::Ready,
+                }),
+                Err(why) => leads.refused = Some(why),
+            }
+        }
+        leads
     }
+}
+
+/// Where an external name leads.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Leads {
+    /// What requests may be sent to.
+    pub(crate) endpoints: Vec<Endpoint>,
+    /// Why it leads to something that they may not be sent to, if it does.
+    pub(crate) refused: Option<Forbidden>,
 }
 
 /// Asks for names, again and again.
 pub(crate) struct Resolver {
     server: Option<SocketAddr>,
-    allow_loopback: bool,
 }
 
 /// What is known of one name.
@@ -81,13 +95,8 @@ struct Following {
 
 impl Resolver {
     /// One that asks `server`, or the system's servers.
-    ///
-    /// `allow_loopback` lets names lead to this machine: for manifests of the proxy's own operator.
-    pub(crate) fn new(server: Option<SocketAddr>, allow_loopback: bool) -> Self {
-        Self {
-            server,
-            allow_loopback,
-        }
+    pub(crate) fn new(server: Option<SocketAddr>) -> Self {
+        Self { server }
     }
 
     /// Follows the names of the running configuration for as long as the process lives.
@@ -115,13 +124,10 @@ impl Resolver {
     }
 
     /// What is known after an answer. Without one, what was known stays.
-    fn learn(&self, answer: Answer, last: Option<Vec<IpAddr>>) -> Known {
+    fn learn(answer: Answer, last: Option<Vec<IpAddr>>) -> Known {
         match answer {
             Ok(answer) => {
-                let mut addresses: Vec<_> = answer
-                    .iter()
-                    .filter(|ip| may_be_endpoint(*ip, self.allow_loopback))
-                    .collect();
+                let mut addresses: Vec<_> = answer.iter().collect();
                 addresses.sort_unstable();
                 addresses.dedup();
                 Known {
@@ -216,7 +222,7 @@ impl Following {
         };
         let last = known.addresses.take();
         *known = match answer {
-            Some(answer) => self.resolver.learn(answer, last),
+            Some(answer) => Resolver::learn(answer, last),
             None => Known {
                 addresses: last,
                 until: Some(Instant::now() + AGAIN),

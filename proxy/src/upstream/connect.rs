@@ -44,6 +44,8 @@ pub(crate) struct Connector {
     https: Arc<ClientConfig>,
     h2: Arc<ClientConfig>,
     descriptors: Descriptors,
+    /// Where this proxy itself answers probes, if it does.
+    admin: Option<SocketAddr>,
 }
 
 impl std::fmt::Debug for Connector {
@@ -53,9 +55,14 @@ impl std::fmt::Debug for Connector {
 }
 
 impl Connector {
-    pub(crate) fn new(descriptors: Descriptors) -> Result<Self, rustls::Error> {
+    /// One that never connects to `admin`, this proxy's own listener for probes.
+    pub(crate) fn new(
+        descriptors: Descriptors,
+        admin: Option<SocketAddr>,
+    ) -> Result<Self, rustls::Error> {
         Ok(Self {
             descriptors,
+            admin,
             https: tls::client(&[b"http/1.1"])?,
             h2: tls::client(&[b"h2"])?,
         })
@@ -67,6 +74,9 @@ impl Connector {
     /// When the endpoint does not accept, or its TLS handshake fails.
     pub(crate) async fn connect(&self, to: SocketAddr, over: Transport) -> io::Result<Io> {
         let tcp = TcpStream::connect(to).await?;
+        if self.is_own(to, &tcp) {
+            return Err(io::Error::other("it is the proxy's own admin listener"));
+        }
         if self.descriptors.is_scarce(&tcp) {
             return Err(io::Error::other("too many files are open"));
         }
@@ -83,6 +93,21 @@ impl Connector {
             .connect(name, tcp)
             .await?;
         Ok(Io::Tls(Box::new(tls)))
+    }
+}
+
+impl Connector {
+    /// Whether a connection leads to our own listener for probes, which may be one of every address
+    /// of this machine: what is on this machine is reached from the address that it has.
+    fn is_own(&self, to: SocketAddr, tcp: &TcpStream) -> bool {
+        let Some(admin) = self.admin.filter(|admin| admin.port() == to.port()) else {
+            return false;
+        };
+        let is_here = || tcp.local_addr().is_ok_and(|here| here.ip() == to.ip());
+        match admin.ip().is_unspecified() {
+            true => to.ip().to_canonical().is_loopback() || is_here(),
+            false => admin.ip().to_canonical() == to.ip().to_canonical(),
+        }
     }
 }
 

@@ -17,6 +17,7 @@ use crate::host::HostPattern;
 use crate::key::{CertKey, Token, UpstreamKey};
 use crate::route::{Origin, Protocol, Route};
 use crate::secret::Secret;
+use crate::target::Targets;
 
 /// The whole configuration of a proxy.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,6 +52,10 @@ pub struct Upstream {
     /// A name to resolve instead, for Services of type ExternalName.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub external: Option<External>,
+    /// What its Service leads to although no request may be sent there, and why: for `/config`, and
+    /// for the answer when there is nothing else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused: Option<Box<str>>,
 }
 
 /// One address that answers for a Service.
@@ -101,6 +106,9 @@ pub struct External {
     pub name: Box<str>,
     /// The port to connect to.
     pub port: u16,
+    /// Where it may lead.
+    #[serde(default, skip_serializing_if = "Targets::is_usual")]
+    pub targets: Targets,
 }
 
 /// A certificate with its key, and the names it is served for.

@@ -109,7 +109,7 @@ impl FromStr for Ranges {
 
 /// Addresses are compared in their own family, so a range of `::ffff:0:0/96` becomes the IPv4 range
 /// that it is. One that holds that and more would miss what it says it holds.
-fn canonical(net: IpNet) -> Option<IpNet> {
+pub(crate) fn canonical(net: IpNet) -> Option<IpNet> {
     let IpNet::V6(v6) = net.trunc() else {
         return Some(net.trunc());
     };

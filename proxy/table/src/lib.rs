@@ -6,7 +6,6 @@
 
 #![forbid(unsafe_code)]
 
-mod address;
 mod compile;
 mod config;
 mod delta;
@@ -25,10 +24,10 @@ mod rewrite;
 mod route;
 mod secret;
 mod shorten;
+mod target;
 mod text;
 mod wire;
 
-pub use address::may_be_endpoint;
 pub use compile::{CompiledHost, CompiledRoute, Matched, Rejected, Table, Target};
 pub use config::{Cert, Challenge, Config, Endpoint, External, Host, Shared, Stage, Upstream};
 pub use delta::{Delta, Have, Resource};
@@ -50,6 +49,7 @@ pub use route::{
 };
 pub use secret::Secret;
 pub use shorten::shorten;
+pub use target::{Forbidden, TargetRange, TargetRangeError, Targets};
 pub use text::Text;
 pub use wire::{
     Hash, Hello, LineBuffer, LineTooLong, Lines, PATH, Part, SCHEMA, SKEW, Sent, Seq, ToController,

@@ -5,9 +5,11 @@ pub(crate) mod pointers;
 pub(crate) mod reading;
 pub(crate) mod render;
 
+use portreeve_table::{Forbidden, Targets};
 use portreeve_translate::manifest::{self, Limits};
 use portreeve_translate::{
-    ByName, Diagnostic, Kind, Object, Options, Profile, Snapshot, Translation, translate,
+    ByName, Diagnostic, Kind, Object, ObjectKey, Options, Own, Profile, Snapshot, Translation,
+    translate,
 };
 use serde_json::{Map, Value, json};
 
@@ -108,7 +110,32 @@ impl Case {
                 ("defaultCert", Value::String(key)) => {
                     options.default_cert = Some(key.parse().unwrap());
                 }
-                ("allowLoopback", Value::Bool(on)) => options.allow_loopback = *on,
+                ("allowLoopback", Value::Bool(on)) => {
+                    options.targets = if *on {
+                        Targets::local()
+                    } else {
+                        Targets::default()
+                    };
+                }
+                ("allow" | "forbid", Value::Array(targets)) => {
+                    for target in targets {
+                        let target = target.as_str().unwrap().parse().unwrap();
+                        match name.as_str() {
+                            "allow" => options.targets.allow(target),
+                            _ => options.targets.deny(target, Forbidden::Listed),
+                        }
+                    }
+                }
+                ("own", own) => {
+                    let proxies = own["proxies"].as_str();
+                    let port = |name: &str| own[name].as_u64().and_then(|n| n.try_into().ok());
+                    options.own = Some(Own {
+                        namespace: own["namespace"].as_str().unwrap().into(),
+                        config: port("config").unwrap(),
+                        admin: port("admin").unwrap(),
+                        proxies: proxies.map(|name| ObjectKey::new("portreeve", name)),
+                    });
+                }
                 ("externalNames", Value::Bool(on)) => options.external_names = *on,
                 ("classByName", Value::Bool(on)) => {
                     options.class_by_name = if *on { ByName::Yes } else { ByName::No };

@@ -82,7 +82,6 @@ impl World {
     pub(crate) fn translation(&self) -> Translation {
         let snapshot = self.store.snapshot().expect("everything is known");
         let options = translate::Options {
-            allow_loopback: false,
             ..translate::Options::standalone()
         };
         translate(&snapshot, &options)

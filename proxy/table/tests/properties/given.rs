@@ -125,6 +125,7 @@ fn upstream() -> impl Strategy<Value = Shared<Upstream>> {
             protocol,
             endpoints,
             external: None,
+            refused: None,
         })
     })
 }
