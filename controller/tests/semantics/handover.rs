@@ -89,9 +89,12 @@ async fn answer(stage: &Stage, ingress: &str) -> u16 {
     answer.unwrap().status
 }
 
+/// An Ingress and what its status says.
+type Status = (String, Vec<String>);
+
 /// Every status that the Ingresses of a place have had since, and what they had.
 struct History {
-    statuses: Arc<Mutex<Vec<(String, Vec<String>)>>>,
+    statuses: Arc<Mutex<Vec<Status>>>,
     _watching: JoinSet<()>,
 }
 
@@ -133,7 +136,7 @@ impl History {
 }
 
 /// Keeps a status when it is another than the Ingress had.
-fn keep(all: &mut Vec<(String, Vec<String>)>, now: (String, Vec<String>)) {
+fn keep(all: &mut Vec<Status>, now: Status) {
     let last = all.iter().rfind(|(name, _)| *name == now.0);
     if last != Some(&now) {
         all.push(now);

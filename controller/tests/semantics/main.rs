@@ -15,6 +15,7 @@ mod classes;
 mod classless;
 mod dns;
 mod events;
+mod forbidden;
 mod handover;
 mod services;
 mod shop;
