@@ -73,3 +73,19 @@ fn address_from_env() -> Option<SocketAddr> {
     let port = env::var("KUBERNETES_SERVICE_PORT").ok()?.parse().ok()?;
     Some(SocketAddr::new(ip, port))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_api_server_has_an_address_where_its_url_has() {
+        let of = |url: &str| address(&url.parse().unwrap()).map(|address| address.to_string());
+        assert_eq!(
+            of("https://10.0.0.1:6443").as_deref(),
+            Some("10.0.0.1:6443")
+        );
+        assert_eq!(of("https://[fd00::1]/").as_deref(), Some("[fd00::1]:443"));
+        assert_eq!(of("https://kubernetes.default.svc/"), None);
+    }
+}

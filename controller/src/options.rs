@@ -398,6 +398,25 @@ mod tests {
     }
 
     #[test]
+    fn own_listeners_are_no_targets_unless_they_are_allowed() {
+        let targets = |arguments: &[&str]| parse(arguments).unwrap().translation().targets;
+        let check = |targets: &Targets, to: &str| targets.check(to.parse().unwrap()).err();
+        let usual = targets(&["--admin=10.0.0.1:10255"]);
+        assert_eq!(check(&usual, "10.0.0.1:10255"), Some(Forbidden::Own));
+        assert_eq!(check(&usual, "10.0.0.1:80"), None);
+        // It is not known what every address of this machine is.
+        assert_eq!(check(&usual, "10.0.0.1:9443"), None);
+        let given = [
+            "--allow-target=10.0.0.1,127.0.0.1:80",
+            "--forbid-target=10.0.0.0/8",
+        ];
+        let given = targets(&[&given[..], &["--admin=10.0.0.1:10255"]].concat());
+        assert_eq!(check(&given, "10.0.0.1:10255"), None);
+        assert_eq!(check(&given, "127.0.0.1:80"), None);
+        assert_eq!(check(&given, "10.0.0.2:80"), Some(Forbidden::Listed));
+    }
+
+    #[test]
     fn what_makes_no_sense_is_refused() {
         for wrong in [
             "--election-ttl=0",
@@ -406,6 +425,8 @@ mod tests {
             "--publish-service=web",
             "--profile=nice",
             "--admin=x",
+            "--allow-target=web:80",
+            "--forbid-target=10.0.0.0/64",
         ] {
             assert!(parse(&[wrong]).is_err(), "{wrong}");
         }

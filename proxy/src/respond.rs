@@ -103,6 +103,7 @@ fn grpc_status(status: StatusCode) -> u16 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use http_body_util::BodyExt;
 
     #[test]
     fn a_grpc_caller_gets_its_own_status() {
@@ -117,6 +118,15 @@ mod tests {
             assert_eq!(response.headers()["grpc-status"], code, "{failure}");
         }
         assert_eq!(error(&Error::NoRoute, false).status(), 404);
+    }
+
+    #[tokio::test]
+    async fn a_forbidden_target_is_named_as_the_reason_and_no_address_is() {
+        let response = error(&Error::TargetForbidden, false);
+        assert_eq!(response.status(), 503);
+        let body = response.into_body().collect().await.unwrap().to_bytes();
+        let why = "the Service leads where no request may be sent";
+        assert_eq!(body, format!("503 Service Unavailable: {why}\n"));
     }
 
     #[test]

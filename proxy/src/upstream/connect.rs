@@ -185,3 +185,38 @@ impl AsyncWrite for Io {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn connect(listen: &str, to: &str) -> io::Result<Io> {
+        let listener = tokio::net::TcpListener::bind(listen).await?;
+        let admin = listener.local_addr()?;
+        let connector = Connector::new(Descriptors::of_process(), Some(admin));
+        let to = SocketAddr::new(to.parse().unwrap(), admin.port());
+        connector.unwrap().connect(to, Transport::Http).await
+    }
+
+    #[tokio::test]
+    async fn nothing_is_sent_to_our_own_admin_listener() {
+        for (listen, to) in [
+            ("127.0.0.1:0", "127.0.0.1"),
+            ("127.0.0.1:0", "::ffff:127.0.0.1"),
+            ("0.0.0.0:0", "127.0.0.1"),
+            ("0.0.0.0:0", "127.0.0.9"),
+        ] {
+            let refused = connect(listen, to).await.unwrap_err().to_string();
+            assert!(refused.contains("admin listener"), "{to}: {refused}");
+        }
+    }
+
+    #[tokio::test]
+    async fn another_listener_of_the_same_port_is_connected_to() {
+        let here = tokio::net::TcpListener::bind("127.0.0.2:0").await.unwrap();
+        let to = here.local_addr().unwrap();
+        let admin = SocketAddr::new([127, 0, 0, 1].into(), to.port());
+        let connector = Connector::new(Descriptors::of_process(), Some(admin)).unwrap();
+        connector.connect(to, Transport::Http).await.unwrap();
+    }
+}
