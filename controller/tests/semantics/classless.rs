@@ -5,7 +5,7 @@
 
 use k8s_openapi::api::networking::v1::{Ingress, IngressClass};
 use kube::Api;
-use kube::api::DeleteParams;
+use kube::api::{DeleteParams, Patch, PatchParams};
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
@@ -41,6 +41,9 @@ async fn an_ingress_without_a_class_is_served_only_where_that_is_asked_for() {
     let stage = Stage::start("classless", 11).await;
     stage.make_ingress("none", &none(), &none()).await;
     stage.is_not_ours("none").await;
+    let empty = json!({"annotations": {"kubernetes.io/ingress.class": ""}});
+    stage.make_ingress("empty", &empty, &none()).await;
+    stage.is_not_ours("empty").await;
 
     let place = Place::new("classless-asked", 12).await;
     // Another test's may be without a class too.
@@ -58,6 +61,21 @@ async fn an_ingress_without_a_class_is_served_only_where_that_is_asked_for() {
     asked.place.make_ingress("after").await;
     asked.is_ours("after").await;
     assert_eq!(asked.answer("other", "/").await, 404);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs a cluster: make test"]
+async fn an_ingress_that_loses_its_class_loses_its_route_and_what_we_said_of_it() {
+    let _alone = ALONE.lock().await;
+    let stage = Stage::start("class-lost", 15).await;
+    stage.place.make_ingress("lost").await;
+    stage.is_ours("lost").await;
+    let patch = Patch::Merge(json!({"spec": {"ingressClassName": null}}));
+    let ingresses = stage.place.api::<Ingress>();
+    let params = PatchParams::default();
+    ingresses.patch("lost", &params, &patch).await.unwrap();
+    stage.answers("lost", "/", 404).await;
+    stage.says("lost", &[]).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -174,7 +174,7 @@ async fn a_service_is_published_by_its_type() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs a cluster: make test"]
-async fn given_addresses_go_before_a_service() {
+async fn given_addresses_and_a_service_are_not_meant_both() {
     let place = Place::new("order", 36).await;
     publish(
         &place,
