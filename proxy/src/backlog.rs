@@ -6,7 +6,8 @@
 //! bytes to be sent: no other stream can keep it from going on.
 //!
 //! Bytes are held from when they are read from an endpoint until h2 has sent them. What an endpoint
-//! sends over HTTP/2 is held from when we take it: before that its window limits it.
+//! sends over HTTP/2 is held from when we take it, a frame at a time: before that its window limits
+//! it. Bytes are counted and not the buffers that they lie in, which hyper makes larger.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,7 +15,8 @@ use std::task::{Context, Poll, Waker};
 
 use crate::serve::MAX_STREAMS;
 
-/// What may be held of all responses of a connection, in bytes.
+/// What may be held of all responses of a connection, in bytes, when they come over HTTP/1; frames
+/// that come over HTTP/2 are larger than what is read at least.
 const MAX: usize = 1 << 20;
 /// What is read at once of a stream's response when nothing is free.
 const LEAST: usize = 2 * 1024;
@@ -70,8 +72,11 @@ impl Share {
     }
 
     /// Holds what was read. More is read only when all that was read before has been taken, or was
-    /// never a part of the body.
+    /// never a part of the body; a read of nothing only looks whether the endpoint is still there.
     pub(crate) fn read(&self, bytes: usize) {
+        if bytes == 0 {
+            return;
+        }
         let before = self.ahead.swap(bytes, Ordering::Relaxed);
         self.all.0.fetch_add(bytes, Ordering::Relaxed);
         self.all.0.fetch_sub(before, Ordering::Relaxed);
@@ -200,6 +205,21 @@ mod tests {
     }
 
     #[test]
+    fn frames_of_a_hundred_streams_that_nobody_reads_are_a_frame_each_beside_what_is_free() {
+        const FRAME: usize = 16 * 1024;
+        let all: Arc<Backlog> = Arc::default();
+        let shares: Vec<_> = (0..MAX_STREAMS).map(|_| Share::of(&all)).collect();
+        for share in shares.iter().cycle().take(100 * shares.len()) {
+            if is_open(share) {
+                pass(share, FRAME);
+            }
+        }
+        let held = all.0.load(Ordering::Relaxed);
+        assert!(shares.iter().all(|share| !is_open(share)));
+        assert!(held <= FREE + 100 * FRAME, "{held}");
+    }
+
+    #[test]
     fn a_stream_that_is_read_goes_on_whatever_its_siblings_hold() {
         let all = Arc::default();
         let (stuck, read) = (Share::of(&all), Share::of(&all));
@@ -258,6 +278,8 @@ mod tests {
         share.read(1000);
         share.take(600);
         assert_eq!(held(), 1000, "400 are still ahead");
+        share.read(0);
+        assert_eq!(held(), 1000, "still");
         share.read(500);
         assert_eq!(held(), 1100, "they were framing");
         share.take(700);

@@ -25,12 +25,21 @@ const SOME: usize = 64 * 1024;
 #[derive(Clone, Debug, Default)]
 pub(super) struct Budget(Arc<Limits>);
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Limits {
     /// What more may come before there is an answer, in bytes; `usize::MAX` when there is one.
     heads: AtomicUsize,
     /// Whose response it is, if its client may leave it unread while others go on.
     client: Mutex<Option<Arc<Stall>>>,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            heads: AtomicUsize::new(usize::MAX),
+            client: Mutex::default(),
+        }
+    }
 }
 
 impl Budget {
