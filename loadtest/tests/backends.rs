@@ -10,7 +10,7 @@ use std::process::Command;
 
 use clap::Parser;
 use common::Backends;
-use portreeve_loadtest::run::{Options, Report, measure};
+use portreeve_loadtest::run::{Options, Report, Running, measure};
 
 #[derive(Parser)]
 struct Cli {
@@ -20,15 +20,17 @@ struct Cli {
 
 /// Runs the load of `arguments`, where `{NAME}` is the address of a service.
 async fn load(backends: &Backends, arguments: &str) -> Report {
+    measure(&options(backends, arguments)).await.unwrap()
+}
+
+fn options(backends: &Backends, arguments: &str) -> Options {
     let mut arguments = format!("run {arguments}");
     for (name, address) in &backends.addresses {
         arguments = arguments.replace(&format!("{{{name}}}"), &address.to_string());
     }
     let cli = Cli::try_parse_from(arguments.split_whitespace());
-    let options = cli
-        .unwrap_or_else(|error| panic!("{arguments}: {error}"))
-        .options;
-    measure(&options).await.unwrap()
+    cli.unwrap_or_else(|error| panic!("{arguments}: {error}"))
+        .options
 }
 
 fn backends() -> Backends {
@@ -113,6 +115,16 @@ async fn time_ends_a_run_and_cpu_is_counted() {
     .await;
     assert!((1.0..5.0).contains(&report.seconds), "{report:?}");
     assert!(report.cpu.unwrap().seconds > 0.0, "{report:?}");
+}
+
+#[tokio::test]
+async fn a_run_that_is_told_to_stop_reports_what_was_made() {
+    let backends = backends();
+    let options = options(&backends, "http://{plain}/ --duration 600");
+    let running = Running::start(&options).unwrap();
+    let report = running.end_unless(std::future::ready(())).await.unwrap();
+    assert_eq!(report.failed, 0, "{report:?}");
+    assert!(report.seconds < 60.0, "{report:?}");
 }
 
 #[test]

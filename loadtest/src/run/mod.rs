@@ -18,6 +18,10 @@ mod tally;
 mod trust;
 mod websocket;
 
+use std::io;
+
+use tokio::signal::unix::{SignalKind, signal};
+
 use crate::cpu;
 
 pub use options::{Options, OptionsError};
@@ -37,6 +41,9 @@ pub enum RunError {
     /// There is no room for the latencies.
     #[error("cannot keep latencies: {0}")]
     Latencies(#[from] hdrhistogram::CreationError),
+    /// Nobody could stop it.
+    #[error("cannot listen for signals: {0}")]
+    Signals(#[from] io::Error),
     /// A conversation failed.
     #[error("{0}")]
     Talk(#[from] failure::Failure),
@@ -45,14 +52,27 @@ pub enum RunError {
     Nothing,
 }
 
-/// Makes the load that `options` describe and prints what came of it.
+/// Makes the load that `options` describe, until it is told to stop, and prints what came of it.
 pub async fn run(options: Options) -> Result<(), RunError> {
-    let report = measure(&options).await?;
+    let stop = told_to_stop()?;
+    let report = Running::start(&options)?.end_unless(stop).await?;
     println!("{}", report.print(options.output));
     match report.succeeded() {
         0 => Err(RunError::Nothing),
         _ => Ok(()),
     }
+}
+
+/// Waits until somebody has had enough: Ctrl-C, or the signal that ends processes.
+fn told_to_stop() -> io::Result<impl Future<Output = ()>> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
 }
 
 /// Makes the load that `options` describe.

@@ -1,5 +1,7 @@
 //! A load that is being made, for those who do something else meanwhile and then stop it.
 
+use std::convert::Infallible;
+use std::future::pending;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -52,6 +54,23 @@ impl Running {
     pub async fn stop(self) -> Result<Report, RunError> {
         self.schedule.stop();
         self.end().await
+    }
+
+    /// Waits until all requests have been made, but starts no more after `stop`.
+    ///
+    /// # Errors
+    /// When the process that is watched is gone.
+    pub async fn end_unless(self, stop: impl Future<Output = ()>) -> Result<Report, RunError> {
+        let schedule = Arc::clone(&self.schedule);
+        let stopping = async {
+            stop.await;
+            schedule.stop();
+            pending::<Infallible>().await
+        };
+        tokio::select! {
+            report = self.end() => report,
+            never = stopping => match never {},
+        }
     }
 
     /// Waits until all requests have been made.
