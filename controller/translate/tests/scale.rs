@@ -1,11 +1,17 @@
-//! Ten thousand Ingresses, a thousand Services and five thousand endpoints in well under a second.
+//! Ten thousand Ingresses, a thousand Services and five thousand endpoints in well under a second;
+//! and how much is told of one endpoint among so many.
 
 #![cfg(test)]
 
 use std::time::{Duration, Instant};
 
+use k8s_openapi::api::core::v1::Service;
+use k8s_openapi::api::discovery::v1::EndpointSlice;
+use k8s_openapi::api::networking::v1::Ingress;
+use portreeve_table::{Delta, Lines};
 use portreeve_translate::manifest::{self, Limits};
-use portreeve_translate::{Options, Snapshot, translate};
+use portreeve_translate::{Object, Options, Snapshot, translate};
+use serde_json::json;
 
 /// Without optimisation everything takes many times as long, so there is less of it.
 const INGRESSES: usize = if cfg!(debug_assertions) {
@@ -52,4 +58,60 @@ fn many_ingresses_are_translated_in_time() {
     assert_eq!(translation.config.hosts.len(), INGRESSES + 1);
     assert_eq!(translation.config.upstreams.len(), 1000);
     assert!(translated < LIMIT, "{translated:?}");
+}
+
+/// How many bytes one endpoint may take on the wire.
+const DELTA: usize = 2048;
+
+fn ingress(n: usize) -> Object {
+    let service = json!({"name": format!("s{}", n % 1000), "port": {"number": 80}});
+    let path = |path| json!({"path": path, "pathType": "Prefix", "backend": {"service": service}});
+    let http = json!({"paths": [path("/"), path("/api")]});
+    let ingress: Ingress = serde_json::from_value(json!({
+        "metadata": {"name": format!("i{n}"), "namespace": "shop"},
+        "spec": {"rules": [{"host": format!("h{n}.example"), "http": http}]},
+    }))
+    .unwrap();
+    ingress.into()
+}
+
+fn service(n: usize) -> Object {
+    let service: Service = serde_json::from_value(json!({
+        "metadata": {"name": format!("s{n}"), "namespace": "shop"},
+        "spec": {"ports": [{"port": 80}]},
+    }))
+    .unwrap();
+    service.into()
+}
+
+fn slice(n: usize, endpoints: std::ops::Range<usize>) -> Object {
+    let endpoint = |e| json!({"addresses": [format!("10.{}.{}.{e}", 100 + n / 250, n % 250)]});
+    let slice: EndpointSlice = serde_json::from_value(json!({
+        "metadata": {"name": format!("s{n}"), "namespace": "shop", "labels": {"kubernetes.io/service-name": format!("s{n}")}},
+        "addressType": "IPv4",
+        "ports": [{"port": 8080}],
+        "endpoints": endpoints.map(endpoint).collect::<Vec<_>>(),
+    }))
+    .unwrap();
+    slice.into()
+}
+
+#[test]
+fn one_endpoint_of_fifty_thousand_is_told_in_two_kibibytes() {
+    let services = (0..1000).flat_map(|n| [service(n), slice(n, 100..150)]);
+    let ingresses = (0..10_000).map(ingress);
+    let (mut snapshot, _) = Snapshot::from_objects(services.chain(ingresses));
+    let options = Options::standalone();
+    let before = translate(&snapshot, &options).config;
+    assert_eq!(before.hosts.len(), 10_000);
+    for (what, endpoints) in [("one more", 100..151), ("one less", 101..150)] {
+        snapshot.insert(slice(999, endpoints));
+        let after = translate(&snapshot, &options).config;
+        let delta = Delta::between(&before.have(), &after);
+        let told: Vec<_> = Lines::new(1_000_000, &delta, &[]).collect();
+        let bytes: usize = told.iter().map(String::len).sum();
+        println!("{what}: {bytes} bytes");
+        assert_eq!((delta.upsert.len(), delta.remove.len()), (1, 0), "{what}");
+        assert!(bytes <= DELTA, "{what}: {told:?}");
+    }
 }
