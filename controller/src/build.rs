@@ -5,7 +5,7 @@
 //! functions of what is known and of what was published last.
 
 use std::collections::BTreeSet;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use portreeve_table::Shared;
 use portreeve_translate::{Kind, ObjectKey, Options, Snapshot, Translation, service, translate};
@@ -27,7 +27,9 @@ pub(crate) fn routes(
         now: i64::try_from(since_epoch.as_secs()).unwrap_or(i64::MAX),
         ..options.clone()
     };
-    publish(last, translate(snapshot, &options), now)
+    let started = Instant::now();
+    let translation = translate(snapshot, &options);
+    publish(last, translation, started.elapsed(), now)
 }
 
 /// Makes the upstreams of `services` anew and leaves everything else as it is.
@@ -61,7 +63,7 @@ pub(crate) fn endpoints(
         config,
         ..last.translation.clone()
     };
-    Ok(publish(Some(last), translation, now))
+    Ok(publish(Some(last), translation, last.took, now))
 }
 
 /// The lane of endpoints cannot say what has to be said.
@@ -78,6 +80,7 @@ pub(crate) fn is_said_of_slices(published: &Published) -> bool {
 fn publish(
     last: Option<&Published>,
     translation: Translation,
+    took: Duration,
     since: SystemTime,
 ) -> Option<Published> {
     if last.is_some_and(|last| last.translation == translation) {
@@ -86,6 +89,7 @@ fn publish(
     Some(Published {
         number: last.map_or(1, |last| last.number + 1),
         since,
+        took,
         translation,
     })
 }

@@ -59,6 +59,9 @@ families! {
     "portreeve_published_timestamp_seconds" gauge None,
         "When the latest publication was made, in seconds since 1970.",
         |state| one(state.latest.borrow().as_ref().map_or(0.0, |latest| seconds(latest.since)));
+    "portreeve_translation_seconds" gauge None,
+        "How long it took to translate everything when that was last done.",
+        |state| one(state.latest.borrow().as_ref().map_or(0.0, |latest| latest.took.as_secs_f64()));
     "portreeve_published_resources" gauge Some("kind"),
         "Resources of the latest publication by kind: host, upstream, cert, challenge.", resources;
     "portreeve_loss_held" gauge None,

@@ -1,7 +1,7 @@
 //! What the objects come to now, for everyone who tells others: proxies, statuses, Events.
 
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use portreeve_translate::Translation;
 use tokio::sync::watch;
@@ -13,6 +13,8 @@ pub struct Published {
     pub number: u64,
     /// When it was made.
     pub since: SystemTime,
+    /// How long it took to translate everything when that was last done.
+    pub took: Duration,
     /// What it is.
     pub translation: Translation,
 }

@@ -2,7 +2,7 @@
 //! everybody waits.
 
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use http_body_util::BodyExt;
@@ -88,6 +88,7 @@ impl Proxy {
         self.publish.send_replace(Some(Arc::new(Published {
             number,
             since,
+            took: Duration::ZERO,
             translation,
         })));
     }
