@@ -5,13 +5,16 @@
 #   make test                       everything that must hold before a change goes in
 #   make bench                      CPU per request against nginx, on this machine
 #   make scale                      time and memory for 10,000 Ingresses, on this machine
+#   make converge [CHANGES=1000]    time until changes are in traffic, and memory, for 10,000 Ingresses in a cluster
+#   make soak                       ten minutes of changes and faults in a cluster: what fails, and what grows
 #   make setup                      only install what the other targets need
 
 EXAMPLE ?= quickstart
 PROFILE ?= dev
 ROUNDS ?= 6
+CHANGES ?= 1000
 
-.PHONY: run cluster test bench scale setup
+.PHONY: run cluster test bench scale converge soak setup
 
 run:
 	@loadtest/steps/setup.sh build
@@ -31,6 +34,14 @@ bench:
 scale:
 	@loadtest/steps/setup.sh build
 	@loadtest/steps/scale.sh
+
+converge:
+	@loadtest/steps/setup.sh build cluster
+	@CHANGES=$(CHANGES) loadtest/steps/measure.sh converge
+
+soak:
+	@loadtest/steps/setup.sh build cluster
+	@loadtest/steps/measure.sh soak
 
 setup:
 	@loadtest/steps/setup.sh build test cluster bench

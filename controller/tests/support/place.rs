@@ -30,6 +30,7 @@ impl<K> Object for K where
 /// The Service's backends, each with the last number of its address.
 pub(crate) const BACKENDS: [(&str, u8); 2] = [("one", 201), ("two", 202)];
 
+#[derive(Clone)]
 pub(crate) struct Place {
     pub(crate) client: Client,
     /// What the namespace and the class are called.
@@ -80,10 +81,15 @@ impl Place {
     }
 
     async fn make_service(&self) {
-        let spec = json!({"ports": [{"port": 80, "targetPort": 8080}]});
-        self.make::<Service>(&json!({"metadata": {"name": "web"}, "spec": spec}))
-            .await;
+        self.make_service_named("web").await;
         self.lead_to("one").await;
+    }
+
+    /// Makes a Service that has no endpoints yet.
+    pub(crate) async fn make_service_named(&self, name: &str) {
+        let spec = json!({"ports": [{"port": 80, "targetPort": 8080}]});
+        self.make::<Service>(&json!({"metadata": {"name": name}, "spec": spec}))
+            .await;
     }
 
     pub(crate) fn controller_class(&self) -> String {
@@ -109,9 +115,15 @@ impl Place {
 
     /// Makes an Ingress that leads a host of its own to the Service.
     pub(crate) async fn make_ingress(&self, name: &str) {
-        let rule = self.rule(name, "web", &json!({"number": 80}));
+        self.make_ingress_to(name, "web", json!({})).await;
+    }
+
+    /// Makes an Ingress that leads a host of its own to a Service, or changes it.
+    pub(crate) async fn make_ingress_to(&self, name: &str, service: &str, annotations: Value) {
+        let rule = self.rule(name, service, &json!({"number": 80}));
         let spec = json!({"ingressClassName": self.name, "rules": [rule]});
-        let object = json!({"metadata": {"name": name}, "spec": spec});
+        let metadata = json!({"name": name, "annotations": annotations});
+        let object = json!({"metadata": metadata, "spec": spec});
         self.persist(&self.api::<Ingress>(), &object).await;
     }
 
@@ -124,11 +136,16 @@ impl Place {
 
     /// Makes one backend the only endpoint of the Service.
     pub(crate) async fn lead_to(&self, backend: &str) {
+        self.lead_service_to("web", backend).await;
+    }
+
+    /// The same for a Service of this name.
+    pub(crate) async fn lead_service_to(&self, service: &str, backend: &str) {
         let number = BACKENDS.iter().find(|(name, _)| *name == backend);
         let address = self.address(number.unwrap().1, 0).ip();
-        let labels = json!({"kubernetes.io/service-name": "web"});
+        let labels = json!({"kubernetes.io/service-name": service});
         let object = json!({
-            "metadata": {"name": "web-1", "labels": labels},
+            "metadata": {"name": format!("{service}-1"), "labels": labels},
             "addressType": "IPv4",
             "ports": [{"name": "", "port": 8080}],
             "endpoints": [{"addresses": [address], "conditions": {"ready": true}}],
@@ -137,7 +154,7 @@ impl Place {
     }
 
     /// Applies an object as soon as the API server takes it: it may just have been started.
-    async fn persist<K: Object>(&self, api: &Api<K>, object: &Value) {
+    pub(crate) async fn persist<K: Object>(&self, api: &Api<K>, object: &Value) {
         until("the API server takes an object", async || {
             apply(api, object).await.is_ok()
         })

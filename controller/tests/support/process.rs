@@ -35,6 +35,11 @@ impl Process {
         Self { child, id }
     }
 
+    /// Its process id.
+    pub(crate) fn id(&self) -> u32 {
+        self.id
+    }
+
     /// Sends a signal; std has no function for it.
     pub(crate) async fn signal(&self, name: &str) {
         let sent = Command::new("kill")
@@ -66,7 +71,13 @@ impl Process {
     }
 }
 
+/// Where the programs are that a measurement is made with; tests take those beside them.
+pub(crate) const PROGRAMS: &str = "PORTREEVE_PROGRAMS";
+
 /// Our programs are built side by side.
-fn binary(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_BIN_EXE_portreeve-controller")).with_file_name(name)
+pub(crate) fn binary(name: &str) -> PathBuf {
+    match std::env::var_os(PROGRAMS) {
+        Some(folder) => Path::new(&folder).join(name),
+        None => Path::new(env!("CARGO_BIN_EXE_portreeve-controller")).with_file_name(name),
+    }
 }

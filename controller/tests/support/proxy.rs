@@ -25,6 +25,16 @@ impl Proxy {
 
     /// The same with these flags.
     pub(crate) fn start_with(place: &Place, number: u8, flags: &[&str]) -> Self {
+        let controllers = [1, 2].map(|number| controller::config(place, number));
+        Self::launch(place, number, &controllers, flags)
+    }
+
+    /// The same with controllers, or what leads to them, at these addresses.
+    pub(crate) fn following(place: &Place, number: u8, controllers: &[SocketAddr]) -> Self {
+        Self::launch(place, number, controllers, &[])
+    }
+
+    fn launch(place: &Place, number: u8, controllers: &[SocketAddr], flags: &[&str]) -> Self {
         let (http, admin) = (
             place.address(100 + number, 80),
             place.address(100 + number, 10254),
@@ -33,8 +43,6 @@ impl Proxy {
         std::fs::create_dir_all(&cache).unwrap();
         let mut arguments = vec![
             format!("--node=p{number}"),
-            format!("--controller={}", controller::config(place, 1)),
-            format!("--controller={}", controller::config(place, 2)),
             format!("--identity={}", place.folder.join("pki/proxy").display()),
             format!("--cache={}", cache.display()),
             format!("--http={http}"),
@@ -45,6 +53,8 @@ impl Proxy {
             // Longer than whoever asks whether it is ready takes to take note.
             "--drain-delay=1".into(),
         ];
+        let controllers = controllers.iter();
+        arguments.extend(controllers.map(|address| format!("--controller={address}")));
         arguments.extend(flags.iter().map(ToString::to_string));
         let log = place.folder.join(format!("p{number}.log"));
         Self {
