@@ -3,13 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use k8s_openapi::api::core::v1::Secret;
-use kube::api::PostParams;
-use portreeve_cluster::{Action, Control};
-use serde_json::json;
-
 use crate::controller::Controller;
 use crate::http::samples;
+use crate::past::forget;
 use crate::place::BACKENDS;
 use crate::site::Site;
 use crate::wait::until;
@@ -27,7 +23,7 @@ async fn history_that_is_gone_withdraws_nothing_and_is_not_asked_for_in_a_flood(
     for round in 0..ROUNDS {
         let published = published(&site).await;
         let before = relists.of_ingresses();
-        forget(&site, round).await;
+        forget(&site.place, &format!("unseen-{round}")).await;
         until("Ingresses are listed again", async || {
             relists.look().await;
             relists.of_ingresses() > before
@@ -47,26 +43,6 @@ async fn history_that_is_gone_withdraws_nothing_and_is_not_asked_for_in_a_flood(
     let Relists { counts, least, .. } = relists;
     println!("{requests} requests, lists made again {counts:?}, of one kind {least:?} apart");
     assert!(least.is_none_or(|least| least >= APART), "{least:?}");
-}
-
-/// Makes history that no watch hears of, so that all are behind it, and then takes it away.
-async fn forget(site: &Site, round: usize) {
-    let secrets = site.place.api::<Secret>();
-    for n in 0..10 {
-        let name = format!("unseen-{round}-{n}");
-        let secret = serde_json::from_value(json!({"metadata": {"name": name}})).unwrap();
-        let params = PostParams::default();
-        secrets.create(&params, &secret).await.unwrap();
-    }
-    let control = Control::from_env();
-    let api_server = || "kube-apiserver".to_string();
-    for action in [
-        Action::Stop(api_server()),
-        Action::Compact,
-        Action::Start(api_server()),
-    ] {
-        control.act(&action).await.unwrap();
-    }
 }
 
 /// The number of what the controllers tell.

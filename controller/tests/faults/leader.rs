@@ -5,7 +5,6 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use futures_util::TryStreamExt;
-use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::api::networking::v1::Ingress;
 use kube::api::{ListParams, WatchEvent, WatchParams};
 use tokio::task::JoinSet;
@@ -35,7 +34,7 @@ async fn a_leader_that_was_stopped_never_writes_beside_the_next() {
     let load = site.load();
     let mut resumed = Vec::new();
     for round in 0..ROUNDS {
-        let at = leader(&site).await;
+        let at = site.leader().await;
         let (old, new) = (&site.controllers[at], &site.controllers[1 - at]);
         until("its statuses stand", async || {
             statuses(&site.place).await == BTreeSet::from([old.published()])
@@ -52,12 +51,12 @@ async fn a_leader_that_was_stopped_never_writes_beside_the_next() {
         })
         .await;
         resumed.push(stopped.elapsed());
-        assert!(holder(&site.place).await.starts_with(&new.name()));
+        assert!(site.holder().await.starts_with(&new.name()));
         let seen = Seen::watch(&site.place);
         old.process.signal("CONT").await;
         goes_on(&site, old, new, &name).await;
         assert_eq!(writes(old).await, written, "{} wrote", old.name());
-        assert!(holder(&site.place).await.starts_with(&new.name()));
+        assert!(site.holder().await.starts_with(&new.name()));
         assert_eq!(seen.addresses(), BTreeSet::from([new.published()]));
     }
     let requests = load.none_failed().await;
@@ -77,27 +76,6 @@ async fn goes_on(site: &Site, old: &Controller, new: &Controller, name: &str) {
         knows && since.elapsed() > WATCHED
     })
     .await;
-}
-
-async fn holder(place: &Place) -> String {
-    let leases = place.api::<Lease>();
-    let lease = leases.get_opt("ingress-controller-leader").await.unwrap();
-    let spec = lease.and_then(|lease| lease.spec);
-    spec.and_then(|spec| spec.holder_identity)
-        .unwrap_or_default()
-}
-
-/// Who leads, by the place in the list.
-async fn leader(site: &Site) -> usize {
-    let mut found = None;
-    until("somebody leads", async || {
-        let holder = holder(&site.place).await;
-        let mut all = site.controllers.iter();
-        found = all.position(|controller| holder.starts_with(&controller.name()));
-        found.is_some()
-    })
-    .await;
-    found.unwrap()
 }
 
 /// What the statuses of all Ingresses say.

@@ -25,6 +25,7 @@ mod load;
 mod losses;
 mod mutant;
 mod mutants;
+mod past;
 #[path = "../../translate/tests/support/pointers.rs"]
 mod pointers;
 mod rejections;

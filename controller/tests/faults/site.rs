@@ -1,5 +1,6 @@
 //! Everything that serves a place: backends, controllers and proxies.
 
+use k8s_openapi::api::coordination::v1::Lease;
 use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use crate::controller::Controller;
@@ -8,6 +9,7 @@ use crate::place::Place;
 use crate::process::Process;
 use crate::proxy::Proxy;
 use crate::support::backends;
+use crate::wait::until;
 
 /// Held alone by whoever does something to the API server, which all tests share.
 static TURN: RwLock<()> = RwLock::const_new(());
@@ -94,6 +96,28 @@ impl Site {
     /// Takes a controller away, by its place in the list, as a crash would.
     pub(crate) async fn kill_controller(&mut self, at: usize) {
         self.controllers.remove(at).process.kill().await;
+    }
+
+    /// Who leads, as the Lease says; empty when nobody ever did.
+    pub(crate) async fn holder(&self) -> String {
+        let leases = self.place.api::<Lease>();
+        let lease = leases.get_opt("ingress-controller-leader").await.unwrap();
+        let spec = lease.and_then(|lease| lease.spec);
+        spec.and_then(|spec| spec.holder_identity)
+            .unwrap_or_default()
+    }
+
+    /// Who leads, by the place in the list.
+    pub(crate) async fn leader(&self) -> usize {
+        let mut found = None;
+        until("somebody leads", async || {
+            let holder = self.holder().await;
+            let mut all = self.controllers.iter();
+            found = all.position(|controller| holder.starts_with(&controller.name()));
+            found.is_some()
+        })
+        .await;
+        found.unwrap()
     }
 
     /// Starts the controller of this number, whose predecessor was taken away from there.

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use k8s_openapi::api::coordination::v1::Lease;
 use portreeve_cluster::{Action, Control};
 use portreeve_identity::Role;
 use tokio::time::sleep;
 
 use crate::balancer::Balancer;
 use crate::is_measured;
+use crate::past::forget;
 use crate::site::Site;
 use crate::wait::until;
 
@@ -62,7 +62,6 @@ fn a_while() -> Duration {
 impl Fault {
     /// Breaks it, and mends it.
     pub(crate) async fn happen(self, site: &mut Site, balancer: &Balancer) {
-        let (stop, start) = (Action::Stop as fn(String) -> _, Action::Start as fn(_) -> _);
         match self {
             Killed => {
                 site.kill_controller(0).await;
@@ -85,11 +84,11 @@ impl Fault {
                 }
             }
             Proxy => replace_proxy(site, balancer).await,
-            ApiServerGone => away(stop, start, None).await,
-            ApiServerHangs => away(Action::Pause, Action::Resume, None).await,
-            HistoryGone => away(stop, start, Some(Action::Compact)).await,
+            ApiServerGone => away(Action::Stop, Action::Start).await,
+            ApiServerHangs => away(Action::Pause, Action::Resume).await,
+            HistoryGone => forget(&site.place, "unseen").await,
             LeaderStops => {
-                let leader = &site.controllers[leader(site).await].process;
+                let leader = &site.controllers[site.leader().await].process;
                 leader.signal("STOP").await;
                 sleep(a_while()).await;
                 leader.signal("CONT").await;
@@ -120,33 +119,10 @@ async fn replace_proxy(site: &mut Site, balancer: &Balancer) {
     until("it is forwarded to", async || balancer.forwards_to(at)).await;
 }
 
-/// Takes the API server away for a while, and does something else before it comes back.
-async fn away(
-    stop: impl Fn(String) -> Action,
-    start: impl Fn(String) -> Action,
-    meanwhile: Option<Action>,
-) {
+/// Takes the API server away for a while.
+async fn away(stop: impl Fn(String) -> Action, start: impl Fn(String) -> Action) {
     let (control, name) = (Control::from_env(), || "kube-apiserver".to_string());
     control.act(&stop(name())).await.unwrap();
-    match meanwhile {
-        Some(action) => control.act(&action).await.unwrap(),
-        None => sleep(a_while()).await,
-    }
+    sleep(a_while()).await;
     control.act(&start(name())).await.unwrap();
-}
-
-/// Who leads, by the place in the list.
-async fn leader(site: &Site) -> usize {
-    let leases = site.place.api::<Lease>();
-    let mut found = None;
-    until("somebody leads", async || {
-        let lease = leases.get("ingress-controller-leader").await.unwrap();
-        let holder = lease.spec.and_then(|spec| spec.holder_identity);
-        let holder = holder.unwrap_or_default();
-        let mut all = site.controllers.iter();
-        found = all.position(|controller| holder.starts_with(&controller.name()));
-        found.is_some()
-    })
-    .await;
-    found.unwrap()
 }

@@ -30,6 +30,8 @@ mod balancer;
 #[path = "../faults/load.rs"]
 #[allow(dead_code, reason = "it is made for more than this")]
 mod load;
+#[path = "../faults/past.rs"]
+mod past;
 #[path = "../faults/site.rs"]
 #[allow(dead_code, reason = "it is made for more than this")]
 mod site;

@@ -17,7 +17,7 @@ pub(crate) struct Room {
 
 impl Room {
     pub(crate) fn of(process: &Process) -> Self {
-        let folder = format!("/proc/{}", process.id());
+        let folder = format!("/proc/{}", process.id);
         let status = fs::read_to_string(format!("{folder}/status")).unwrap();
         let field = |name| {
             let line = status.lines().find_map(|line| line.strip_prefix(name));

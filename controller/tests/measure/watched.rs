@@ -30,7 +30,7 @@ impl Watched {
     }
 
     fn add(&mut self, name: String, process: &Process) {
-        let seen = self.0.entry((name, process.id())).or_default();
+        let seen = self.0.entry((name, process.id)).or_default();
         seen.push(Room::of(process));
     }
 

@@ -13,7 +13,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(crate) struct Process {
     child: Child,
-    id: u32,
+    pub(crate) id: u32,
 }
 
 impl Process {
@@ -33,11 +33,6 @@ impl Process {
             .unwrap_or_else(|error| panic!("{program}: {error}; build it first"));
         let id = child.id().unwrap();
         Self { child, id }
-    }
-
-    /// Its process id.
-    pub(crate) fn id(&self) -> u32 {
-        self.id
     }
 
     /// Sends a signal; std has no function for it.
