@@ -8,15 +8,19 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use portreeve_table::Shared;
-use portreeve_translate::{Kind, ObjectKey, Options, Snapshot, Translation, service, translate};
+use portreeve_translate::{
+    Kind, Memo, ObjectKey, Options, Snapshot, Translation, service, translate_again,
+};
 
 use crate::published::Published;
 
 #[cfg(test)]
 mod tests;
 
-/// Translates everything. `None` when it comes to the same as before.
+/// Translates everything, with what is kept from the last time. `None` when it comes to the same as
+/// before.
 pub(crate) fn routes(
+    memo: &mut Memo,
     last: Option<&Published>,
     snapshot: &Snapshot,
     options: &Options,
@@ -28,7 +32,7 @@ pub(crate) fn routes(
         ..options.clone()
     };
     let started = Instant::now();
-    let translation = translate(snapshot, &options);
+    let translation = translate_again(memo, snapshot, &options);
     publish(last, translation, started.elapsed(), now)
 }
 

@@ -7,7 +7,7 @@ use std::future::pending;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use portreeve_translate::{ObjectKey, Options, Snapshot};
+use portreeve_translate::{Memo, ObjectKey, Options, Snapshot};
 use portreeve_watch::{Changed, Store};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
@@ -57,6 +57,8 @@ struct Lanes {
     services: BTreeSet<ObjectKey>,
     anyway: Instant,
     losses: Losses,
+    /// Made anew after a translation that failed.
+    memo: Memo,
     tell: Tell,
 }
 
@@ -70,6 +72,7 @@ pub(crate) async fn run(mut store: Store, options: Options, limit: Limit, tell: 
         services: BTreeSet::new(),
         anyway: Instant::now() + ANYWAY,
         losses: Losses::new(limit),
+        memo: Memo::default(),
         tell,
     };
     loop {
@@ -124,14 +127,17 @@ impl Lanes {
         self.services.clear();
         let last = self.tell.publish.borrow().clone();
         let options = Arc::clone(&self.options);
+        let mut memo = std::mem::take(&mut self.memo);
         let built = tokio::task::spawn_blocking(move || {
-            let built = build::routes(last.as_deref(), &snapshot, &options, SystemTime::now());
+            let now = SystemTime::now();
+            let built = build::routes(&mut memo, last.as_deref(), &snapshot, &options, now);
             // An object that was made anew is another to whoever looks for its Events.
             let notices = notices(built.as_ref().or(last.as_deref()), &snapshot);
-            (built, notices)
+            (built, notices, memo)
         });
         match built.await {
-            Ok((published, notices)) => {
+            Ok((published, notices, memo)) => {
+                self.memo = memo;
                 self.tell.board.post("translation", notices);
                 match published {
                     Some(new) => self.publish(new, true),

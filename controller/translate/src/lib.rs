@@ -21,6 +21,7 @@ mod external;
 mod host;
 mod ingress;
 pub mod manifest;
+mod memo;
 mod merge;
 mod names;
 mod object;
@@ -45,6 +46,7 @@ pub use class::{Owner, owner};
 pub use code::{CODES, Code, CodeEntry, Severity, docs as diagnostics_docs};
 pub use content::{Content, Object};
 pub use diagnostic::Diagnostic;
+pub use memo::Memo;
 pub use object::{Kind, ObjectKey, ObjectRef};
 pub use options::{ByName, Options, Own, Profile, ProfileError};
 pub use secret::SecretObject;
@@ -70,7 +72,13 @@ pub struct Translation {
 
 /// Translates everything that is known into everything that is served.
 pub fn translate(snapshot: &Snapshot, options: &Options) -> Translation {
-    let mut claims = claims(snapshot, options);
+    translate_again(&mut Memo::default(), snapshot, options)
+}
+
+/// The same, sooner, for whoever keeps a memo from one time to the next.
+pub fn translate_again(memo: &mut Memo, snapshot: &Snapshot, options: &Options) -> Translation {
+    let claims = memo.claims(snapshot, options);
+    let mut claims: Vec<&Claims> = claims.iter().map(|claims| &**claims).collect();
     // No two have the same age: names differ.
     claims.sort_unstable_by(|a, b| a.age().cmp(&b.age()));
     let with_tls = tls::hosts_with_tls(&claims);
@@ -104,22 +112,6 @@ pub fn translate(snapshot: &Snapshot, options: &Options) -> Translation {
         wants: served.wants,
         targets,
     }
-}
-
-fn claims(snapshot: &Snapshot, options: &Options) -> Vec<Claims> {
-    let ours = snapshot.ingresses().filter_map(|(key, ingress)| {
-        let profile = class::profile(ingress, snapshot, options)?;
-        Some(ingress::claims(key, ingress, profile))
-    });
-    let refused = snapshot.refused().filter_map(|(key, ingress)| {
-        let profile = class::profile(ingress, snapshot, options)?;
-        Some(ingress::claims(key, ingress, profile).refused())
-    });
-    // There may be very many: a vector that grows would need twice their room for a moment.
-    let mut claims = Vec::with_capacity(snapshot.ingresses().count());
-    claims.extend(ours);
-    claims.extend(refused);
-    claims
 }
 
 /// Every upstream that some route names.

@@ -28,7 +28,7 @@ pub(crate) struct Merged {
 /// Merges claims that are sorted by age.
 pub(crate) fn merge(
     snapshot: &Snapshot,
-    claims: &[Claims],
+    claims: &[&Claims],
     with_tls: &BTreeSet<&HostPattern>,
 ) -> Merged {
     let mut merged = Merged::default();
@@ -77,10 +77,10 @@ fn spread_by<'a>(rules: &[HostClaim<'a>], is_refused: bool) -> Option<&'a Object
 
 /// The oldest Ingress without rules; its backend takes what no rule does.
 fn global_default<'a>(
-    claims: &'a [Claims],
+    claims: &[&'a Claims],
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Option<(&'a Claims, &'a PathClaim)> {
-    let without_rules = claims.iter().filter(|claims| claims.is_catch_all);
+    let without_rules = claims.iter().copied().filter(|claims| claims.is_catch_all);
     let mut defaults = without_rules.filter_map(|c| Some((c, c.default_backend.as_ref()?)));
     let first = defaults.next()?;
     for (loser, claim) in defaults {

@@ -16,9 +16,9 @@ use crate::route;
 /// any, the names that its certificate may be served for as well.
 pub(crate) fn add<'a>(
     merged: &mut Merged,
-    claims: &'a [Claims],
+    claims: &[&'a Claims],
 ) -> Vec<(&'a Claims, Vec<HostPattern>)> {
-    let aliased = claims.iter().map(|c| (c, add_aliases(merged, c)));
+    let aliased = claims.iter().map(|c| (*c, add_aliases(merged, c)));
     let mut names: Vec<_> = aliased.collect();
     for (claims, names) in &mut names {
         names.extend(add_www(merged, claims));

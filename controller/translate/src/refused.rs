@@ -15,7 +15,7 @@ use crate::snapshot::Snapshot;
 /// The findings, by Ingress and path.
 pub(crate) fn diagnostics(
     snapshot: &Snapshot,
-    claims: &[Claims],
+    claims: &[&Claims],
     upstreams: &BTreeMap<UpstreamKey, Shared<Upstream>>,
 ) -> Vec<Diagnostic> {
     let refused = upstreams.iter();
@@ -37,7 +37,7 @@ pub(crate) fn diagnostics(
         });
         found.collect()
     };
-    claims.iter().flat_map(of_claims).collect()
+    claims.iter().copied().flat_map(of_claims).collect()
 }
 
 fn diagnostic(

@@ -162,10 +162,8 @@ impl Snapshot {
         }
     }
 
-    pub(crate) fn ingresses(&self) -> impl Iterator<Item = (&ObjectKey, &Ingress)> {
-        self.ingresses
-            .iter()
-            .map(|(key, ingress)| (key, &**ingress))
+    pub(crate) fn ingresses(&self) -> impl Iterator<Item = (&ObjectKey, &Arc<Ingress>)> {
+        self.ingresses.iter()
     }
 
     /// What can be told of the Ingresses that cannot be used.

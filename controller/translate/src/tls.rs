@@ -19,7 +19,7 @@ use crate::snapshot::Snapshot;
 
 /// The hosts for which an Ingress with a rule for them wants TLS, with or without a usable Secret:
 /// one without a rule has no say in how they are served.
-pub(crate) fn hosts_with_tls(claims: &[Claims]) -> BTreeSet<&HostPattern> {
+pub(crate) fn hosts_with_tls<'a>(claims: &[&'a Claims]) -> BTreeSet<&'a HostPattern> {
     let mut hosts = BTreeSet::new();
     for claims in claims.iter().filter(|claims| !claims.tls.is_empty()) {
         hosts.extend(claims.hosts().filter(|host| has_tls(claims, host)));

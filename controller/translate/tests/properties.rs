@@ -10,7 +10,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use portreeve_table::{Action, Config, Delta, HostPattern, Lines, Location, Route, ToProxy};
 use portreeve_translate::annotations::{NGINX_PREFIX, OWN_PREFIX, all};
 use portreeve_translate::manifest::{self, Limits};
-use portreeve_translate::{Object, Options, Profile, Snapshot, Translation, service, translate};
+use portreeve_translate::{
+    Memo, Object, ObjectKey, Options, Profile, Snapshot, Translation, service, translate,
+    translate_again,
+};
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use serde_json::{Map, Value, json};
@@ -266,6 +269,28 @@ proptest! {
                 service::upstream(&snapshot, key, &options, &targets)
             };
             prop_assert_eq!(&alone, &**upstream.arc());
+        }
+    }
+
+    /// One memo through both profiles, and through objects that come, change and go.
+    #[test]
+    fn translating_again_is_translating_anew(
+        objects in ingresses(),
+        other in ingresses(),
+        changes in proptest::collection::vec((any::<Index>(), any::<bool>(), profiles()), 1..8),
+    ) {
+        let (mut snapshot, _) = Snapshot::from_objects(fixtures().into_iter().chain(read(&objects)));
+        let (mut memo, other) = (Memo::default(), read(&other));
+        for (index, comes, profile) in changes {
+            let again = translate_again(&mut memo, &snapshot, &options(profile));
+            prop_assert_eq!(again, translate(&snapshot, &options(profile)));
+            let Some(object) = other.get(index.index(other.len().max(1))) else { break };
+            let reference = object.reference();
+            let key = ObjectKey::new(&reference.namespace, &reference.name);
+            match comes {
+                true => snapshot.insert(object.clone()),
+                false => snapshot.remove(reference.kind, &key),
+            }
         }
     }
 
