@@ -9,6 +9,8 @@ use crate::process::Process;
 pub(crate) struct Room {
     /// Resident memory, in units of 1000 bytes.
     pub(crate) resident: u64,
+    /// What of that is its own: the rest are files, of which the kernel keeps what it likes.
+    pub(crate) own: u64,
     /// The most that it ever was.
     pub(crate) most: u64,
     /// Open file descriptors.
@@ -27,6 +29,7 @@ impl Room {
         let descriptors = fs::read_dir(format!("{folder}/fd")).unwrap().count();
         Self {
             resident: field("VmRSS:"),
+            own: field("RssAnon:"),
             most: field("VmHWM:"),
             descriptors: u64::try_from(descriptors).unwrap(),
         }

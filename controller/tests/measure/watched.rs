@@ -43,11 +43,11 @@ impl Watched {
             };
             let last = &rest[rest.len() - LAST..];
             let minutes = rest.len();
-            let memory = last.iter().map(|room| room.resident).min().unwrap();
+            let memory = last.iter().map(|room| room.own).min().unwrap();
             let what = format!("{name} ({id}): memory at first");
-            figures.memory(what, first.resident, None);
+            figures.memory(what, first.own, None);
             let what = format!("{name} ({id}): memory {minutes} minutes later");
-            figures.memory(what, memory, Some(first.resident + MORE_MEMORY));
+            figures.memory(what, memory, Some(first.own + MORE_MEMORY));
             let descriptors = last.iter().map(|room| room.descriptors).min().unwrap();
             let what = format!("{name} ({id}): descriptors at first");
             figures.count(what, first.descriptors, None);
