@@ -133,7 +133,7 @@ impl<'a> HostRoutes<'a, '_> {
             }
         };
         let route = route::answer(claims, &claim.path, path, route::unavailable(reason));
-        self.routes.insert(rank, route);
+        self.routes.insert(rank, route.into());
         effect
     }
 
@@ -204,7 +204,7 @@ impl<'a> HostRoutes<'a, '_> {
         let same = rank.same();
         // An expression leaves to a Prefix of its text what that takes.
         let mut same = same.iter().filter(|same| same.is_regex >= rank.is_regex);
-        same.find_map(|same| self.routes.get(same))
+        same.find_map(|same| self.routes.get(same).map(|route| &**route))
     }
 }
 

@@ -83,7 +83,8 @@ pub(crate) struct HostRoutes<'a, 'd> {
     pub may_be_spread: bool,
     /// What is left of [`path::STEPS`] to each Ingress.
     pub steps_left: &'d mut BTreeMap<&'a ObjectKey, usize>,
-    pub routes: BTreeMap<Rank, Route>,
+    /// Boxed: a map has room for many where it has one, and most hosts have few.
+    pub routes: BTreeMap<Rank, Box<Route>>,
     /// What unreadable paths keep from younger Ingresses.
     pub reserved: Reserved<'a>,
     pub diagnostics: &'d mut Vec<Diagnostic>,
@@ -147,7 +148,7 @@ impl<'a> HostRoutes<'a, '_> {
         };
         let route = route::answer(claims, "/", PathMatch::Exact(slash), action);
         match self.routes.entry(Rank::of(&route.path)) {
-            Entry::Vacant(free) => drop(free.insert(route)),
+            Entry::Vacant(free) => drop(free.insert(route.into())),
             Entry::Occupied(taken) if taken.get().origin == route.origin => {}
             Entry::Occupied(winner) => {
                 let field = claims.annotation_field("app-root");
@@ -182,7 +183,7 @@ impl<'a> HostRoutes<'a, '_> {
         }
         self.reserved.stands(&reading.path);
         let route = self.routes_of(claims).build(claim, reading.path);
-        self.routes.insert(rank, route);
+        self.routes.insert(rank, route.into());
         Ok(())
     }
 
@@ -240,7 +241,8 @@ impl<'a> HostRoutes<'a, '_> {
                 {
                     let to = route::redirect(301, Location::WithTrailingSlash);
                     let route = route::answer(claims, path.as_str(), PathMatch::Exact(short), to);
-                    self.routes.entry(Rank::of(&route.path)).or_insert(route);
+                    let place = self.routes.entry(Rank::of(&route.path));
+                    place.or_insert_with(|| route.into());
                 }
             }
         }
@@ -272,7 +274,7 @@ impl<'a> HostRoutes<'a, '_> {
                 route::restrict(&mut route, bare, self.has_tls);
             }
         }
-        self.routes.insert(Rank::of(&route.path), route);
+        self.routes.insert(Rank::of(&route.path), route.into());
     }
 
     /// The rules that claim what no path takes. One that cannot be used keeps that from younger

@@ -7,11 +7,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use portreeve_table::{Host, HostPattern, Shared};
+use portreeve_table::{Host, HostPattern, Route, Shared};
 
 use crate::code::Code;
 use crate::diagnostic::Diagnostic;
-use crate::host::{HostClaim, HostRoutes};
+use crate::host::{HostClaim, HostRoutes, Rank};
 use crate::ingress::{Claims, PathClaim};
 use crate::object::ObjectKey;
 use crate::path::spreads_regex;
@@ -56,11 +56,19 @@ pub(crate) fn merge(
             diagnostics: &mut merged.diagnostics,
         };
         routes.add(&rules, default);
-        let routes = routes.routes.into_values().collect();
-        let host = Shared::new(Host { routes });
+        let host = Shared::new(Host {
+            routes: exactly(routes.routes),
+        });
         merged.hosts.insert(pattern.clone(), host);
     }
     merged
+}
+
+/// The routes in their order, with no room for more: there may be very many hosts.
+fn exactly(routes: BTreeMap<Rank, Box<Route>>) -> Vec<Route> {
+    let mut all = Vec::with_capacity(routes.len());
+    all.extend(routes.into_values().map(|route| *route));
+    all
 }
 
 /// Whose path makes ingress-nginx take every path of a host with these rules as an expression; one
