@@ -40,7 +40,7 @@ mod tls;
 
 use std::collections::BTreeMap;
 
-use portreeve_table::{Config, Shared, Targets, Upstream, UpstreamKey};
+use portreeve_table::{Config, Targets};
 
 pub use class::{Owner, owner};
 pub use code::{CODES, Code, CodeEntry, Severity, docs as diagnostics_docs};
@@ -54,7 +54,6 @@ pub use snapshot::Snapshot;
 pub use tls::CertificateWanted;
 
 use ingress::Claims;
-use merge::Merged;
 use tls::Certificates;
 
 /// What the objects come to.
@@ -94,7 +93,9 @@ pub fn translate_again(memo: &mut Memo, snapshot: &Snapshot, options: &Options) 
     );
     diagnostics.extend(parameters::diagnostics(snapshot, options));
     let targets = targets::targets(snapshot, options);
-    let upstreams = upstreams(snapshot, options, &targets, &mut merged);
+    let routes = merged.hosts.values().flat_map(|host| &host.routes);
+    let keys = routes.flat_map(route::upstreams);
+    let upstreams = memo.upstreams(keys, snapshot, options, &targets, &mut diagnostics);
     diagnostics.append(&mut merged.diagnostics);
     diagnostics.extend(refused::diagnostics(snapshot, &claims, &upstreams));
     snapshot.name_sources(&mut diagnostics);
@@ -112,23 +113,4 @@ pub fn translate_again(memo: &mut Memo, snapshot: &Snapshot, options: &Options) 
         wants: served.wants,
         targets,
     }
-}
-
-/// Every upstream that some route names.
-fn upstreams(
-    snapshot: &Snapshot,
-    options: &Options,
-    targets: &Targets,
-    merged: &mut Merged,
-) -> BTreeMap<UpstreamKey, Shared<Upstream>> {
-    let mut upstreams = BTreeMap::new();
-    let routes = merged.hosts.values().flat_map(|host| &host.routes);
-    for key in routes.flat_map(route::upstreams) {
-        if !upstreams.contains_key(key) {
-            let (upstream, mut found) = service::upstream(snapshot, key, options, targets);
-            upstreams.insert(key.clone(), Shared::new(upstream));
-            merged.diagnostics.append(&mut found);
-        }
-    }
-    upstreams
 }

@@ -151,7 +151,7 @@ pub fn upstream(
             }
         }
         (Via::Endpoints, Some(port)) => {
-            let slices = snapshot.slices(&name);
+            let slices = snapshot.slices(&name).map(|slice| &**slice);
             (upstream.endpoints, upstream.refused) =
                 endpoints(slices, port, targets, &mut diagnostics);
         }

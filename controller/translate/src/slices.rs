@@ -19,9 +19,9 @@ pub(crate) struct Slices {
 
 impl Slices {
     /// The slices of a Service, by name.
-    pub(crate) fn of(&self, service: &ObjectKey) -> impl Iterator<Item = &EndpointSlice> {
+    pub(crate) fn of(&self, service: &ObjectKey) -> impl Iterator<Item = &Arc<EndpointSlice>> {
         let slices = self.by_service.get(service).into_iter().flatten();
-        slices.map(|(_, slice)| &**slice)
+        slices.map(|(_, slice)| slice)
     }
 
     /// The slices of all Services in a namespace.

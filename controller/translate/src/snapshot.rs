@@ -186,11 +186,11 @@ impl Snapshot {
         self.config_maps.get(key).map(|map| &**map)
     }
 
-    pub(crate) fn service(&self, key: &ObjectKey) -> Option<&Service> {
-        self.services.get(key).map(|service| &**service)
+    pub(crate) fn service(&self, key: &ObjectKey) -> Option<&Arc<Service>> {
+        self.services.get(key)
     }
 
-    pub(crate) fn slices(&self, service: &ObjectKey) -> impl Iterator<Item = &EndpointSlice> {
+    pub(crate) fn slices(&self, service: &ObjectKey) -> impl Iterator<Item = &Arc<EndpointSlice>> {
         self.slices.of(service)
     }
 

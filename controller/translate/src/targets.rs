@@ -31,7 +31,8 @@ pub fn targets(snapshot: &Snapshot, options: &Options) -> Targets {
 
 /// Where a Service is reached: its cluster IP, and its endpoints whether they are ready or not.
 pub(crate) fn addresses(snapshot: &Snapshot, service: &ObjectKey) -> Vec<SocketAddr> {
-    let own = snapshot.service(service).into_iter().flat_map(fronts);
+    let own = snapshot.service(service).into_iter();
+    let own = own.flat_map(|service| fronts(service));
     let slices = snapshot.slices(service).flat_map(|slice| {
         let ports = ports(slice);
         let pairs = ips(slice).map(move |ip| ports.clone().map(move |port| (ip, port)));
@@ -60,7 +61,9 @@ fn own_listeners(snapshot: &Snapshot, own: &Own) -> Vec<SocketAddr> {
         .flat_map(|ip| [(ip, own.config), (ip, own.admin)]);
     let proxies = own.proxies.iter();
     let proxies = proxies.flat_map(|service| snapshot.slices(service));
-    let proxies = proxies.flat_map(ips).map(|ip| (ip, PROXY_ADMIN));
+    let proxies = proxies
+        .flat_map(|slice| ips(slice))
+        .map(|ip| (ip, PROXY_ADMIN));
     controllers.chain(proxies).map(SocketAddr::from).collect()
 }
 

@@ -7,7 +7,9 @@ mod support;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use portreeve_table::{Action, Config, Delta, HostPattern, Lines, Location, Route, ToProxy};
+use portreeve_table::{
+    Action, Config, Delta, Forbidden, HostPattern, Lines, Location, Route, ToProxy,
+};
 use portreeve_translate::annotations::{NGINX_PREFIX, OWN_PREFIX, all};
 use portreeve_translate::manifest::{self, Limits};
 use portreeve_translate::{
@@ -277,13 +279,21 @@ proptest! {
     fn translating_again_is_translating_anew(
         objects in ingresses(),
         other in ingresses(),
-        changes in proptest::collection::vec((any::<Index>(), any::<bool>(), profiles()), 1..8),
+        changes in proptest::collection::vec(
+            (any::<Index>(), any::<bool>(), profiles(), any::<bool>()),
+            1..8,
+        ),
     ) {
         let (mut snapshot, _) = Snapshot::from_objects(fixtures().into_iter().chain(read(&objects)));
-        let (mut memo, other) = (Memo::default(), read(&other));
-        for (index, comes, profile) in changes {
-            let again = translate_again(&mut memo, &snapshot, &options(profile));
-            prop_assert_eq!(again, translate(&snapshot, &options(profile)));
+        let (mut memo, mut other) = (Memo::default(), read(&other));
+        other.extend(fixtures());
+        for (index, comes, profile, is_forbidden) in changes {
+            let mut options = options(profile);
+            if is_forbidden {
+                options.targets.deny("10.0.0.0/8".parse().unwrap(), Forbidden::Listed);
+            }
+            let again = translate_again(&mut memo, &snapshot, &options);
+            prop_assert_eq!(again, translate(&snapshot, &options));
             let Some(object) = other.get(index.index(other.len().max(1))) else { break };
             let reference = object.reference();
             let key = ObjectKey::new(&reference.namespace, &reference.name);

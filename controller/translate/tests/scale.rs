@@ -107,11 +107,13 @@ fn one_endpoint_of_fifty_thousand_is_told_in_two_kibibytes() {
     let ingresses = (0..10_000).map(ingress);
     let (mut snapshot, _) = Snapshot::from_objects(services.chain(ingresses));
     let options = Options::standalone();
-    let before = translate(&snapshot, &options).config;
+    let mut memo = Memo::default();
+    let before = translate_again(&mut memo, &snapshot, &options).config;
     assert_eq!(before.hosts.len(), 10_000);
     for (what, endpoints) in [("one more", 100..151), ("one less", 101..150)] {
         snapshot.insert(slice(999, endpoints));
-        let after = translate(&snapshot, &options).config;
+        let after = translate_again(&mut memo, &snapshot, &options).config;
+        assert_eq!(after, translate(&snapshot, &options).config);
         let delta = Delta::between(&before.have(), &after);
         let told: Vec<_> = Lines::new(1_000_000, &delta, &[]).collect();
         let bytes: usize = told.iter().map(String::len).sum();
