@@ -1,3 +1,5 @@
+//! That both lanes come to the same, and when the fast one must leave it to the other.
+
 use super::*;
 use k8s_openapi::api::core::v1::Service;
 use k8s_openapi::api::discovery::v1::EndpointSlice;
