@@ -1,5 +1,5 @@
-//! What is counted of what is published and written to the API server, by name: the one list that drives the
-//! exposition and its documentation.
+//! What is counted of what is published and written to the API server, by name: the one list that
+//! drives the exposition and its documentation.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
