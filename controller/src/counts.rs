@@ -30,7 +30,7 @@ macro_rules! counts {
 
 counts! {
     LossesHeld = "portreeve_losses_held_total",
-        "Times that a publication was held back because it would take most of what is served away.";
+        "Times that a publication was held back because it would take most of the routes that serve away.";
     StatusWrites = "portreeve_status_writes_total",
         "Statuses of Ingresses that were written or taken back.";
     StatusErrors = "portreeve_status_errors_total",

@@ -140,7 +140,7 @@ impl Lanes {
                 self.memo = memo;
                 self.tell.board.post("translation", notices);
                 match published {
-                    Some(new) => self.publish(new, true),
+                    Some(new) => self.judge(new),
                     None => self.losses.settle(),
                 }
                 self.tell.held.send_replace(self.losses.is_held());
@@ -169,10 +169,7 @@ impl Lanes {
                 if build::is_said_of_slices(&last) {
                     self.anyway = self.anyway.min(Instant::now() + TIDY);
                 }
-                published
-                    .into_iter()
-                    .for_each(|published| self.publish(published, false));
-                self.tell.held.send_replace(self.losses.is_held());
+                published.into_iter().for_each(|new| self.publish(new));
             }
             Err(RoutesNeeded) => self.routes.changed(Instant::now()),
         }
@@ -189,18 +186,16 @@ impl Lanes {
         self.tell.seen.send_replace(Some(Arc::new(seen)));
     }
 
-    /// Publishes it, unless it loses too much to be believed yet; `whole` says that everything was
-    /// translated for it.
-    fn publish(&mut self, new: Published, whole: bool) {
+    /// Publishes what everything was translated for, unless it loses too much to be believed yet.
+    fn judge(&mut self, new: Published) {
         let last = self.tell.publish.borrow().clone();
         // The first has nothing to lose.
         let verdict = last.map_or(Verdict::Publish, |last| {
-            let (last, now) = (&last.translation.config, Instant::now());
-            let new = &new.translation.config;
-            self.losses.judge(last, new, whole, now)
+            let (last, new) = (&last.translation.config, &new.translation.config);
+            self.losses.judge(last, new, Instant::now())
         });
         match verdict {
-            Verdict::Publish => drop(self.tell.publish.send_replace(Some(Arc::new(new)))),
+            Verdict::Publish => self.publish(new),
             Verdict::Hold {
                 until,
                 loss,
@@ -216,6 +211,10 @@ impl Lanes {
                 }
             }
         }
+    }
+
+    fn publish(&self, new: Published) {
+        self.tell.publish.send_replace(Some(Arc::new(new)));
     }
 }
 

@@ -1,8 +1,11 @@
-//! Whether too much of what is served goes at once to be believed at once.
+//! Whether too many routes go at once for that to be believed at once.
 //!
 //! A class that is deleted and made again, or an API server that answers with less than it has,
 //! takes most of the table away for a moment. Such a loss is held back until it has stood for a
 //! while; whoever meant it waits for that long, and everybody else does not notice.
+//!
+//! That endpoints go is never doubted: the address of a Pod that is gone leads nowhere, or soon to
+//! somebody else's Pod.
 
 use std::fmt;
 use std::time::Duration;
@@ -22,11 +25,9 @@ pub(crate) struct Limit {
     pub(crate) hold: Duration,
 }
 
-/// What is lost.
+/// Routes that are lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Loss {
-    /// What it is of.
-    what: &'static str,
     /// How many there were.
     before: usize,
     /// How many there are.
@@ -35,14 +36,10 @@ pub(crate) struct Loss {
 
 impl fmt::Display for Loss {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            what,
-            before,
-            after,
-        } = self;
+        let Self { before, after } = self;
         write!(
             f,
-            "of {before} {what} that were served, {after} would be left"
+            "of {before} routes that were served, {after} would be left"
         )
     }
 }
@@ -81,18 +78,10 @@ impl Losses {
         self.since.is_some()
     }
 
-    /// What is to become of `new`, which would take the place of `last`.
-    ///
-    /// Only what is `whole` ends a doubt: endpoints change meanwhile, and say nothing of routes.
-    pub(crate) fn judge(
-        &mut self,
-        last: &Config,
-        new: &Config,
-        whole: bool,
-        now: Instant,
-    ) -> Verdict {
-        let loss = self.limit.exceeded(last, new, whole);
-        if let Some(loss) = loss {
+    /// What is to become of `new`, which everything was translated for and which would take the
+    /// place of `last`.
+    pub(crate) fn judge(&mut self, last: &Config, new: &Config, now: Instant) -> Verdict {
+        if let Some(loss) = self.limit.exceeded(last, new) {
             let is_news = self.since.is_none();
             let until = *self.since.get_or_insert(now) + self.limit.hold;
             if now < until {
@@ -103,9 +92,7 @@ impl Losses {
                 };
             }
         }
-        if whole {
-            self.since = None;
-        }
+        self.since = None;
         Verdict::Publish
     }
 
@@ -116,25 +103,13 @@ impl Losses {
 }
 
 impl Limit {
-    /// Whether too much is lost; of routes, only what is `whole` can lose any.
-    fn exceeded(&self, last: &Config, new: &Config, whole: bool) -> Option<Loss> {
-        let endpoints = Loss {
-            what: "endpoints",
-            before: endpoints(last),
-            after: endpoints(new),
-        };
-        let routes = whole.then(|| Loss {
-            what: "routes",
-            before: routes(last),
-            after: routes(new),
-        });
-        let mut losses = routes.into_iter().chain([endpoints]);
-        losses.find(|loss| self.is_exceeded_by(loss))
-    }
-
-    fn is_exceeded_by(&self, loss: &Loss) -> bool {
-        let lost = loss.before.saturating_sub(loss.after);
-        lost >= LEAST && lost.saturating_mul(100) > loss.before.saturating_mul(self.percent.into())
+    /// What is lost, if that is too much.
+    fn exceeded(&self, last: &Config, new: &Config) -> Option<Loss> {
+        let (before, after) = (routes(last), routes(new));
+        let lost = before.saturating_sub(after);
+        let is_exceeded =
+            lost >= LEAST && lost.saturating_mul(100) > before.saturating_mul(self.percent.into());
+        is_exceeded.then_some(Loss { before, after })
     }
 }
 
@@ -146,18 +121,13 @@ fn routes(config: &Config) -> usize {
     serving.count()
 }
 
-fn endpoints(config: &Config) -> usize {
-    let upstreams = config.upstreams.values();
-    upstreams.map(|upstream| upstream.endpoints.len()).sum()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use serde_json::{Value, json};
 
-    /// So many routes that serve, routes that answer 503, and endpoints.
-    fn config(serving: usize, closed: usize, endpoints: usize) -> Config {
+    /// So many routes that serve, and routes that answer 503.
+    fn config(serving: usize, closed: usize) -> Config {
         let route = |n: usize, action: Value| {
             let path = format!("/{n}");
             let origin = json!({"namespace": "shop", "name": "web"});
@@ -167,13 +137,7 @@ mod tests {
         let serving = (0..serving).map(|n| route(n, forward.clone()));
         let closed = (0..closed).map(|n| route(n, json!({"unavailable": {"reason": "no"}})));
         let routes: Vec<_> = serving.chain(closed).collect();
-        let address = |n| json!({"address": format!("10.0.{}.{}:80", n / 250, n % 250)});
-        let endpoints: Vec<_> = (0..endpoints).map(address).collect();
-        serde_json::from_value(json!({
-            "hosts": {"a.x": {"routes": routes}},
-            "upstreams": {"shop/web:80": {"endpoints": endpoints}},
-        }))
-        .unwrap()
+        serde_json::from_value(json!({"hosts": {"a.x": {"routes": routes}}})).unwrap()
     }
 
     fn losses(percent: u8) -> Losses {
@@ -182,66 +146,46 @@ mod tests {
     }
 
     #[test]
-    fn a_loss_of_more_than_the_limit_is_doubted_whatever_is_lost() {
-        let last = config(100, 0, 200);
-        for (percent, new, lost) in [
-            (50, config(100, 0, 200), None),
-            (50, config(50, 0, 200), None),
-            (
-                50,
-                config(49, 0, 200),
-                Some("of 100 routes that were served, 49 would be left"),
-            ),
+    fn a_loss_of_more_than_the_limit_is_doubted() {
+        let last = config(100, 0);
+        for (percent, new, left) in [
+            (50, config(100, 0), None),
+            (50, config(50, 0), None),
+            (50, config(49, 0), Some(49)),
             // What answers 503 serves no more.
-            (
-                50,
-                config(0, 100, 200),
-                Some("of 100 routes that were served, 0 would be left"),
-            ),
-            (
-                50,
-                config(100, 0, 99),
-                Some("of 200 endpoints that were served, 99 would be left"),
-            ),
-            (
-                90,
-                config(9, 0, 200),
-                Some("of 100 routes that were served, 9 would be left"),
-            ),
-            (90, config(10, 0, 20), None),
-            (0, config(51, 0, 200), None), // less than is ever too much
-            (
-                0,
-                config(50, 0, 200),
-                Some("of 100 routes that were served, 50 would be left"),
-            ),
-            (100, config(0, 0, 0), None),
+            (50, config(0, 100), Some(0)),
+            (90, config(9, 0), Some(9)),
+            (90, config(10, 0), None),
+            (0, config(51, 0), None), // less than is ever too much
+            (0, config(50, 0), Some(50)),
+            (100, config(0, 0), None),
         ] {
-            let verdict = losses(percent).judge(&last, &new, true, Instant::now());
+            let verdict = losses(percent).judge(&last, &new, Instant::now());
             let found = match verdict {
                 Verdict::Publish => None,
                 Verdict::Hold { loss, .. } => Some(loss.to_string()),
             };
-            assert_eq!(found.as_deref(), lost, "{percent}");
+            let said =
+                left.map(|left| format!("of 100 routes that were served, {left} would be left"));
+            assert_eq!(found, said, "{percent}");
         }
         // Of few, most may be meant to go.
-        let few = losses(50).judge(&config(49, 0, 9), &config(0, 0, 0), true, Instant::now());
+        let few = losses(50).judge(&config(49, 0), &config(0, 0), Instant::now());
         assert_eq!(few, Verdict::Publish);
     }
 
     #[test]
     fn a_loss_is_believed_when_it_has_stood_for_long_enough() {
         let (start, seconds) = (Instant::now(), Duration::from_secs);
-        let (last, less, none) = (config(100, 0, 0), config(10, 0, 0), config(0, 0, 0));
+        let (last, less, none) = (config(100, 0), config(10, 0), config(0, 0));
         let mut losses = losses(50);
-        let mut judged = |new: &Config, whole, at| {
+        let mut held = |new: &Config, at| {
             let now = start + seconds(at);
-            match losses.judge(&last, new, whole, now) {
+            match losses.judge(&last, new, now) {
                 Verdict::Publish => None,
                 Verdict::Hold { until, is_news, .. } => Some((until - start, is_news)),
             }
         };
-        let mut held = |new: &Config, at| judged(new, true, at);
         assert_eq!(held(&less, 0), Some((seconds(10), true)));
         // Another loss is the same doubt.
         assert_eq!(held(&none, 5), Some((seconds(10), false)));
@@ -250,12 +194,6 @@ mod tests {
         assert_eq!(held(&less, 7), Some((seconds(17), true)));
         assert_eq!(held(&less, 16), Some((seconds(17), false)));
         assert_eq!(held(&less, 17), None);
-        // Endpoints that change beside it neither end the doubt nor prolong it.
-        assert_eq!(judged(&less, true, 20), Some((seconds(30), true)));
-        assert_eq!(judged(&last, false, 25), None);
-        assert_eq!(judged(&less, true, 29), Some((seconds(30), false)));
-        assert_eq!(judged(&less, false, 29), None);
-        assert_eq!(judged(&less, true, 30), None);
         assert!(!losses.is_held());
     }
 }

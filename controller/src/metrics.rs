@@ -65,7 +65,7 @@ families! {
     "portreeve_published_resources" gauge Some("kind"),
         "Resources of the latest publication by kind: host, upstream, cert, challenge.", resources;
     "portreeve_loss_held" gauge None,
-        "1 while a publication is held back because it would take most of what is served away.",
+        "1 while a publication is held back because it would take most of the routes that serve away.",
         |state| one(flag(*state.is_loss_held.borrow()));
     "portreeve_diagnostics" gauge Some("severity"),
         "What is wrong with objects now, by severity: error, warning.", diagnostics;

@@ -138,10 +138,10 @@ pub struct Options {
     #[arg(long, value_name = "BOOL", env = "PORTREEVE_DISABLE_SVC_EXTERNAL_NAME", num_args = 0..=1, default_value_t = false, default_missing_value = "true", action = ArgAction::Set, help_heading = "Translation")]
     pub disable_svc_external_name: bool,
 
-    /// Hold back a change that takes away more than this share of the routes that serve, or of the
-    /// endpoints, in percent; 100 holds nothing back.
+    /// Hold back a change that takes away more than this share of the routes that serve, in
+    /// percent; 100 holds nothing back.
     ///
-    /// A change that takes away fewer than 50 of them is never held back.
+    /// A change that takes away fewer than 50 of them is never held back, and no change of endpoints.
     #[arg(
         long,
         value_name = "PERCENT",
