@@ -36,43 +36,48 @@ pub(crate) fn routes(
     publish(last, translation, started.elapsed(), now)
 }
 
+/// What the lane of endpoints comes to.
+#[derive(Debug, Default)]
+pub(crate) struct Update {
+    /// What is to be published; `None` when it comes to the same as before.
+    pub(crate) published: Option<Published>,
+    /// Whether everything must be translated, too: there is something new to be said, or requests
+    /// may be sent elsewhere than before.
+    pub(crate) needs_routes: bool,
+}
+
 /// Makes the upstreams of `services` anew and leaves everything else as it is.
 ///
-/// # Errors
-/// When there is something new to be said about them, or requests may be sent elsewhere than before:
-/// then everything must be translated.
+/// One that something new has to be said about stays as it is, too: this lane cannot say it.
 pub(crate) fn endpoints(
     last: &Published,
     snapshot: &Snapshot,
     services: &BTreeSet<ObjectKey>,
     options: &Options,
     now: SystemTime,
-) -> Result<Option<Published>, RoutesNeeded> {
+) -> Update {
     let said = &last.translation.diagnostics;
     let targets = service::targets(snapshot, options);
-    if targets != last.translation.targets {
-        return Err(RoutesNeeded);
-    }
+    let mut needs_routes = targets != last.translation.targets;
     let mut config = last.translation.config.clone();
     for (key, upstream) in &mut config.upstreams {
         if services.contains(&ObjectKey::new(&key.namespace, &key.service)) {
             let (new, found) = service::upstream(snapshot, key, options, &targets);
-            if found.iter().any(|found| !said.contains(found)) {
-                return Err(RoutesNeeded);
+            match found.iter().all(|found| said.contains(found)) {
+                true => *upstream = Shared::new(new),
+                false => needs_routes = true,
             }
-            *upstream = Shared::new(new);
         }
     }
     let translation = Translation {
         config,
         ..last.translation.clone()
     };
-    Ok(publish(Some(last), translation, last.took, now))
+    Update {
+        published: publish(Some(last), translation, last.took, now),
+        needs_routes,
+    }
 }
-
-/// The lane of endpoints cannot say what has to be said.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct RoutesNeeded;
 
 /// Whether something is said about endpoints, which their lane cannot take back.
 pub(crate) fn is_said_of_slices(published: &Published) -> bool {

@@ -12,7 +12,7 @@ use portreeve_watch::{Changed, Store};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
-use crate::build::{self, RoutesNeeded};
+use crate::build::{self, Update};
 use crate::counts::{Count, Counts};
 use crate::events::{Board, Notice};
 use crate::holdoff::Holdoff;
@@ -20,6 +20,9 @@ use crate::losses::{Limit, Losses, Verdict};
 use crate::published::Published;
 use crate::say::say;
 use crate::status::Seen;
+
+#[cfg(test)]
+mod tests;
 
 /// How long routes are quiet before they are translated, and how long they are waited for at most.
 const ROUTES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_millis(500));
@@ -54,6 +57,7 @@ struct Lanes {
     routes: Holdoff,
     endpoints: Holdoff,
     statuses: Holdoff,
+    /// Whose endpoints changed since they were last published, or left for a translation.
     services: BTreeSet<ObjectKey>,
     anyway: Instant,
     losses: Losses,
@@ -64,17 +68,7 @@ struct Lanes {
 
 /// Builds and publishes for as long as the process lives.
 pub(crate) async fn run(mut store: Store, options: Options, limit: Limit, tell: Tell) {
-    let mut lanes = Lanes {
-        options: Arc::new(options),
-        routes: Holdoff::new(ROUTES.0, ROUTES.1),
-        endpoints: Holdoff::new(ENDPOINTS.0, ENDPOINTS.1),
-        statuses: Holdoff::new(STATUSES.0, STATUSES.1),
-        services: BTreeSet::new(),
-        anyway: Instant::now() + ANYWAY,
-        losses: Losses::new(limit),
-        memo: Memo::default(),
-        tell,
-    };
+    let mut lanes = Lanes::new(options, limit, tell);
     loop {
         let (routes, endpoints) = (lanes.routes.due(), lanes.endpoints.due());
         let statuses = lanes.statuses.due();
@@ -97,6 +91,20 @@ async fn at(due: Option<Instant>) {
 }
 
 impl Lanes {
+    fn new(options: Options, limit: Limit, tell: Tell) -> Self {
+        Self {
+            options: Arc::new(options),
+            routes: Holdoff::new(ROUTES.0, ROUTES.1),
+            endpoints: Holdoff::new(ENDPOINTS.0, ENDPOINTS.1),
+            statuses: Holdoff::new(STATUSES.0, STATUSES.1),
+            services: BTreeSet::new(),
+            anyway: Instant::now() + ANYWAY,
+            losses: Losses::new(limit),
+            memo: Memo::default(),
+            tell,
+        }
+    }
+
     fn note(&mut self, changed: Changed) {
         let now = Instant::now();
         if changed.routes {
@@ -123,8 +131,6 @@ impl Lanes {
         let Some(snapshot) = snapshot else {
             return;
         };
-        self.endpoints.clear();
-        self.services.clear();
         let last = self.tell.publish.borrow().clone();
         let options = Arc::clone(&self.options);
         let mut memo = std::mem::take(&mut self.memo);
@@ -143,6 +149,11 @@ impl Lanes {
                     Some(new) => self.judge(new),
                     None => self.losses.settle(),
                 }
+                // Every Service is covered, unless nothing of it was published.
+                if !self.losses.is_held() {
+                    self.endpoints.clear();
+                    self.services.clear();
+                }
                 self.tell.held.send_replace(self.losses.is_held());
             }
             Err(error) => say(format_args!(
@@ -158,20 +169,24 @@ impl Lanes {
         let (Some(snapshot), Some(last)) = (snapshot, self.tell.publish.borrow().clone()) else {
             return;
         };
-        match build::endpoints(
+        let Update {
+            published,
+            needs_routes,
+        } = build::endpoints(
             &last,
             &snapshot,
             &services,
             &self.options,
             SystemTime::now(),
-        ) {
-            Ok(published) => {
-                if build::is_said_of_slices(&last) {
-                    self.anyway = self.anyway.min(Instant::now() + TIDY);
-                }
-                published.into_iter().for_each(|new| self.publish(new));
-            }
-            Err(RoutesNeeded) => self.routes.changed(Instant::now()),
+        );
+        published.into_iter().for_each(|new| self.publish(new));
+        let now = Instant::now();
+        // A translation that is held would be held again: it has its time, and covers this then.
+        if needs_routes && !self.losses.is_held() {
+            self.routes.changed(now);
+        }
+        if build::is_said_of_slices(&last) {
+            self.anyway = self.anyway.min(now + TIDY);
         }
     }
 
