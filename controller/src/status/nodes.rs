@@ -13,7 +13,6 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::address::{Addresses, ip};
-use crate::guard::Guard;
 use crate::refusal::refusal;
 use crate::say::say;
 
@@ -73,12 +72,9 @@ impl Lookout {
         }
     }
 
-    /// Tells of the addresses for as long as somebody listens, while this controller leads.
-    pub(super) async fn run(mut self, mut guard: Guard, found: watch::Sender<Option<Addresses>>) {
+    /// Tells of the addresses for as long as somebody listens.
+    pub(super) async fn run(mut self, found: watch::Sender<Option<Addresses>>) {
         while !found.is_closed() {
-            while !guard.leads() {
-                guard.changed().await;
-            }
             let is_known = found.borrow().is_some();
             match self.look(Instant::now()).await {
                 // That there are none any more is known, but a selector may be wrong from the start.

@@ -38,6 +38,8 @@ struct State {
     /// The Node of each Pod, and whether the Pod is ready.
     pods: Vec<(&'static str, bool)>,
     forbids: bool,
+    /// The types of a Node's addresses, and what each begins with.
+    addresses: Vec<(&'static str, &'static str)>,
     nodes_read: usize,
     /// Whether nobody is told of what is written.
     is_late: bool,
@@ -99,8 +101,11 @@ impl State {
             [_, "api", "v1", "nodes", _] if self.forbids => Reply::refusal(403, "Forbidden"),
             [_, "api", "v1", "nodes", name] => {
                 self.nodes_read += 1;
-                let address = json!({"type": "InternalIP", "address": format!("10.0.1.{name}")});
-                let status = json!({"addresses": [address]});
+                let addresses = self
+                    .addresses
+                    .iter()
+                    .map(|(kind, net)| json!({"type": kind, "address": format!("{net}.{name}")}));
+                let status = json!({"addresses": addresses.collect::<Value>()});
                 let meta = json!({"name": name});
                 Reply::Json(
                     200,
@@ -201,6 +206,7 @@ impl Setup {
             instead: None,
             pods: Vec::new(),
             forbids: false,
+            addresses: vec![("ExternalIP", "10.0.1")],
             nodes_read: 0,
             is_late: false,
             seen: sender,
@@ -292,14 +298,19 @@ async fn nothing_is_written_without_leading() {
     assert_eq!(setup.asked(), []);
 }
 
-#[tokio::test(start_paused = true)]
-async fn the_addresses_of_the_nodes_of_ready_proxies_are_written() {
+/// A setup that writes the addresses of the Nodes of proxies to the Ingress `web`.
+fn by_nodes() -> Setup {
     let source = Source::Nodes(Proxies {
         namespace: "portreeve".into(),
         selector: "app=proxy".into(),
         address: NodeAddress::External,
     });
-    let setup = Setup::with(&[("web", Owner::Ours, None)], source);
+    Setup::with(&[("web", Owner::Ours, None)], source)
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_addresses_of_the_nodes_of_ready_proxies_are_written() {
+    let setup = by_nodes();
     let pods = |pods: &[(&'static str, bool)]| setup.state.lock().unwrap().pods = pods.into();
     pods(&[("1", true), ("2", false), ("1", true)]);
     setup.pass(60).await;
@@ -339,6 +350,37 @@ async fn the_addresses_of_the_nodes_of_ready_proxies_are_written() {
     pods(&[]);
     setup.pass(60 + 20).await;
     assert_eq!(setup.says("web"), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_leads_again_writes_no_address_of_an_earlier_term() {
+    let setup = by_nodes();
+    setup.state.lock().unwrap().pods = vec![("1", true)];
+    setup.leads.send_replace(true);
+    setup.pass(11).await;
+    assert_eq!(setup.says("web").as_deref(), Some("10.0.1.1"));
+    setup.leads.send_replace(false);
+    setup.pass(11).await;
+    // The proxies move, and another controller writes so. This one leads again, but cannot look.
+    setup.state.lock().unwrap().pods = vec![("2", true)];
+    setup.state.lock().unwrap().forbids = true;
+    setup.put("web", Owner::Ours, Some(("10.0.1.2", "portreeve")));
+    let _ = setup.asked();
+    setup.leads.send_replace(true);
+    setup.pass(600).await;
+    assert_eq!(setup.asked(), [], "what it knew is of an earlier term");
+    setup.state.lock().unwrap().forbids = false;
+    setup.state.lock().unwrap().pods = vec![("3", true)];
+    setup.pass(11).await;
+    assert_eq!(setup.says("web").as_deref(), Some("10.0.1.3"));
+    // Nor when leadership is lost and had again before anybody looks.
+    setup.state.lock().unwrap().forbids = true;
+    setup.leads.send_replace(false);
+    setup.leads.send_replace(true);
+    setup.put("web", Owner::Ours, Some(("10.0.1.2", "portreeve")));
+    let _ = setup.asked();
+    setup.pass(600).await;
+    assert_eq!(setup.asked(), []);
 }
 
 #[tokio::test(start_paused = true)]

@@ -56,7 +56,7 @@ pub struct Writer {
     seen: watch::Receiver<Option<Arc<Seen>>>,
     /// The addresses of the Nodes that run proxies, if those are looked for.
     nodes: watch::Receiver<Option<Addresses>>,
-    /// Aborted when dropped.
+    /// Who looks for them in this term; aborted when dropped.
     lookout: JoinSet<()>,
     board: Board,
     counts: Arc<Counts>,
@@ -122,13 +122,18 @@ impl Writer {
         }
     }
 
-    /// Begins to look for the Nodes that run proxies, if nothing else says where those are.
+    /// Begins a term's look for the Nodes that run proxies, if nothing else says where those are.
+    /// What an earlier term knew of them is forgotten: another controller has written since.
     fn look_for_nodes(&mut self) {
-        if let Some(proxies) = self.source.proxies() {
+        let Some(proxies) = self.source.proxies() else {
+            return;
+        };
+        let (found, nodes) = watch::channel(None);
+        (self.lookout, self.nodes) = (JoinSet::new(), nodes);
+        self.steady = Steady::default();
+        if self.guard.leads() {
             let lookout = Lookout::new(self.desk.client(), proxies.clone());
-            let (found, nodes) = watch::channel(None);
-            self.nodes = nodes;
-            self.lookout.spawn(lookout.run(self.guard.clone(), found));
+            self.lookout.spawn(lookout.run(found));
         }
     }
 
@@ -137,6 +142,7 @@ impl Writer {
             self.desk.clear();
             self.ledger.drop_all();
         }
+        self.look_for_nodes();
         self.plan();
     }
 
