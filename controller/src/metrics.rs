@@ -6,7 +6,6 @@
 use std::fmt::Write;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use portreeve_table::ResourceKey;
 use portreeve_translate::Severity;
 
 use crate::admin::State;
@@ -73,7 +72,7 @@ families! {
         "Connected proxies: all, those that have the latest publication (current), and those that could not take all of it (rejecting).",
         proxies;
     "portreeve_rejected_resources" gauge Some("kind"),
-        "Resources that a connected proxy could not take, or not as they were meant, by kind: host, upstream, cert, challenge, unknown.",
+        "Resources that a connected proxy could not take, or not as they were meant, by kind: host, upstream, cert, challenge.",
         rejected;
     "portreeve_rejections_total" counter None,
         "Times that a proxy could not take something.",
@@ -168,30 +167,13 @@ fn proxies(state: &State) -> Samples {
         .borrow()
         .as_ref()
         .map_or(0, |latest| latest.number);
-    let seen = state.fleet.seen();
-    let current = seen.iter().filter(|seen| seen.has == number).count();
-    let rejecting = seen.iter().filter(|seen| !seen.rejected.is_empty()).count();
-    let all = seen.len();
-    [("all", all), ("current", current), ("rejecting", rejecting)]
-        .map(|(state, count)| (state, count as f64))
-        .into()
+    let counts = state.fleet.counts(number);
+    counts.map(|(state, count)| (state, count as f64)).into()
 }
 
 fn rejected(state: &State) -> Samples {
-    let all = state.fleet.rejected();
-    let kinds = all.keys().map(|name| match name.parse() {
-        Ok(ResourceKey::Host(_)) => "host",
-        Ok(ResourceKey::Upstream(_)) => "upstream",
-        Ok(ResourceKey::Cert(_)) => "cert",
-        Ok(ResourceKey::Challenge(_)) => "challenge",
-        Err(_) => "unknown",
-    });
-    let mut counts = ["host", "upstream", "cert", "challenge", "unknown"].map(|kind| (kind, 0.0));
-    for kind in kinds {
-        let count = counts.iter_mut().find(|(name, _)| *name == kind);
-        count.into_iter().for_each(|(_, count)| *count += 1.0);
-    }
-    counts.into()
+    let counts = state.fleet.rejected_by_kind();
+    counts.map(|(kind, count)| (kind, count as f64)).into()
 }
 
 fn refusals(state: &State) -> Samples {

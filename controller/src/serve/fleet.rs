@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use portreeve_table::{Delta, Hello, Origin, Told};
+use portreeve_table::{Delta, Have, Hello, Origin, ResourceKey, Told};
 use serde::{Serialize, Serializer};
 use tokio::sync::watch;
 
@@ -14,12 +14,16 @@ use super::peer::Ended;
 use super::refusal::Refusal;
 use crate::say::say;
 
-/// How many resources that one proxy rejects are remembered, how many reasons for each, and how much
-/// of one, in characters: a proxy says what it likes.
+/// How many rejections of one proxy are remembered: a proxy says what it likes.
 const MANY: usize = 1000;
+/// How many of them for one resource.
 const REASONS: usize = 20;
+/// How much of one text of a proxy's, in characters.
 const LONGEST: usize = 500;
-/// How many are written to the log at once.
+/// How long a name can be that a proxy says, in bytes: the longest of ours has a namespace and a
+/// Secret in it, and is not half as long.
+const NAME: usize = 512;
+/// How many rejections are written to the log at once.
 const SAID: usize = 20;
 
 /// The connected proxies.
@@ -48,8 +52,8 @@ pub struct Seen {
     pub schema: u32,
     /// The number of the publication that it has taken; 0 for none.
     pub has: u64,
-    /// What it could not take, by the names of resources.
-    pub rejected: BTreeMap<Box<str>, Vec<Rejection>>,
+    /// What it could not take of what it was told.
+    pub rejected: BTreeMap<ResourceKey, Vec<Rejection>>,
 }
 
 /// Something of a resource that a proxy could not take.
@@ -91,8 +95,8 @@ impl Fleet {
         self.rejections.load(Ordering::Relaxed)
     }
 
-    /// What proxies do not take now, by the names of resources.
-    pub fn rejected(&self) -> BTreeMap<Box<str>, BTreeSet<Rejection>> {
+    /// What proxies do not take now.
+    pub fn rejected(&self) -> BTreeMap<ResourceKey, BTreeSet<Rejection>> {
         let mut all: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
         for seen in self.lock().values() {
             for (key, found) in &seen.rejected {
@@ -101,6 +105,32 @@ impl Fleet {
             }
         }
         all
+    }
+
+    /// How many resources of each kind proxies do not take now, by the name of the kind.
+    pub(crate) fn rejected_by_kind(&self) -> [(&'static str, usize); 4] {
+        let members = self.lock();
+        let keys = members.values().flat_map(|seen| seen.rejected.keys());
+        let keys: BTreeSet<_> = keys.collect();
+        ["host", "upstream", "cert", "challenge"].map(|kind| {
+            let of_kind = keys.iter().filter(|key| key.kind() == kind);
+            (kind, of_kind.count())
+        })
+    }
+
+    /// How many proxies are connected, how many of them have this publication, and how many could
+    /// not take all of theirs.
+    pub(crate) fn counts(&self, number: u64) -> [(&'static str, usize); 3] {
+        let members = self.lock();
+        let count = |what: fn(&Seen, u64) -> bool| {
+            let them = members.values().filter(|seen| what(seen, number));
+            them.count()
+        };
+        [
+            ("all", members.len()),
+            ("current", count(|seen, number| seen.has == number)),
+            ("rejecting", count(|seen, _| !seen.rejected.is_empty())),
+        ]
     }
 
     /// What tells when [`Self::rejected`] changes.
@@ -143,7 +173,7 @@ impl Member {
 
     pub(super) fn said_hello(&self, hello: &Hello) {
         self.note(|seen| {
-            seen.node.clone_from(&hello.node);
+            seen.node = plain(&hello.node).into();
             seen.schema = hello.schema;
         });
     }
@@ -153,22 +183,22 @@ impl Member {
     }
 
     /// Notes what it could not take of `delta`; what it was told anew, it has taken otherwise.
-    pub(super) fn took(&self, delta: &Delta, rejected: Vec<Told>) {
-        let (mut is_news, count) = (!rejected.is_empty(), rejected.len() as u64);
+    /// `has` is what it was told in all: of anything else, nothing is noted.
+    pub(super) fn took(&self, delta: &Delta, has: &Have, rejected: Vec<Told>) {
+        let count = rejected.len() as u64;
         self.fleet.rejections.fetch_add(count, Ordering::Relaxed);
+        let found = rejected.into_iter();
+        let found: Vec<_> = found
+            .filter_map(|told| rejection(told, has))
+            .take(MANY)
+            .collect();
+        let mut is_news = false;
         self.note(|seen| {
-            let told = delta.upsert.keys().chain(&delta.remove);
-            let told: BTreeSet<_> = told.map(ToString::to_string).collect();
-            let before = seen.rejected.len();
-            seen.rejected.retain(|key, _| !told.contains(&**key));
-            is_news |= before != seen.rejected.len();
-            let mut said = 0;
-            for told in rejected.into_iter().take(MANY) {
-                let (key, error) = (told.key.clone(), told.error.clone());
-                if seen.note(told) && said < SAID {
-                    seen.say(&key, &error);
-                    said += 1;
-                }
+            is_news = seen.forget(delta);
+            let new = seen.add(found);
+            is_news |= !new.is_empty();
+            for (key, error) in new.iter().take(SAID) {
+                seen.say(key, error);
             }
         });
         if is_news {
@@ -183,39 +213,61 @@ impl Member {
         self.note(|seen| {
             say(format_args!(
                 "proxy {} at {}: {ended}",
-                plain(&seen.node),
-                seen.address
+                seen.node, seen.address
             ))
         });
     }
 }
 
 impl Seen {
-    /// Notes what it could not take; says whether that is new.
-    fn note(&mut self, told: Told) -> bool {
-        let rejection = Rejection {
-            origin: told.origin,
-            error: plain(&told.error),
-        };
-        if !self.rejected.contains_key(&told.key) && self.rejected.len() >= MANY {
-            return false;
+    /// Forgets what it could not take of what it is told anew; says whether there was any.
+    fn forget(&mut self, delta: &Delta) -> bool {
+        let before = self.rejected.len();
+        self.rejected
+            .retain(|key, _| !delta.upsert.contains_key(key));
+        for key in &delta.remove {
+            self.rejected.remove(key);
         }
-        let found = self.rejected.entry(told.key).or_default();
-        let is_new = found.len() < REASONS && !found.contains(&rejection);
-        if is_new {
-            found.push(rejection);
+        before != self.rejected.len()
+    }
+
+    /// Notes what it could not take, as far as there is room; returns what of that is new.
+    fn add(&mut self, found: Vec<(ResourceKey, Rejection)>) -> Vec<(ResourceKey, String)> {
+        let all: usize = self.rejected.values().map(Vec::len).sum();
+        let mut new = Vec::new();
+        for (key, rejection) in found {
+            if all + new.len() >= MANY {
+                break;
+            }
+            let known = self.rejected.entry(key.clone()).or_default();
+            if known.len() < REASONS && !known.contains(&rejection) {
+                new.push((key, rejection.error.clone()));
+                known.push(rejection);
+            }
         }
-        is_new
+        new
     }
 
     /// Writes what it rejects to the log.
-    fn say(&self, key: &str, error: &str) {
-        let (node, address, key) = (plain(&self.node), self.address, plain(key));
-        let error = plain(error);
+    fn say(&self, key: &ResourceKey, error: &str) {
+        let (node, address) = (&self.node, self.address);
         say(format_args!(
             "proxy {node} at {address} rejects {key}: {error}"
         ));
     }
+}
+
+/// What a proxy says of a resource that it has, and in names that there can be.
+fn rejection(told: Told, has: &Have) -> Option<(ResourceKey, Rejection)> {
+    let Told { key, origin, error } = told;
+    let origins = origin.iter().flat_map(|it| [&it.namespace, &it.name]);
+    if origins.chain([&key]).any(|name| name.len() > NAME) {
+        return None;
+    }
+    let key: ResourceKey = key.parse().ok()?;
+    let error = plain(&error);
+    has.contains_key(&key)
+        .then_some((key, Rejection { origin, error }))
 }
 
 /// A text of a proxy's as it may stand in a log: of one line, and not longer than is read.

@@ -46,9 +46,9 @@ where
                 seq += 1;
                 let rejected = peer.offer(seq, &delta, &unknown).await?;
                 unknown.clear();
-                member.took(&delta, rejected);
                 // What was rejected is offered again only when it changes.
                 delta.record_in(&mut has);
+                member.took(&delta, &has, rejected);
             }
             member.has(published.number);
         }

@@ -1,13 +1,14 @@
 //! Sessions, with a proxy that says exactly what each test makes it say. Time stands still unless
 //! everybody waits.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use http_body_util::BodyExt;
 use http_body_util::channel::{Channel, Sender};
-use portreeve_table::{Config, Host, SCHEMA, SKEW, Shared};
+use portreeve_table::{Config, Host, ResourceKey, SCHEMA, SKEW, Shared};
 use portreeve_translate::Translation;
 use serde_json::{Value, json};
 use tokio::sync::watch;
@@ -115,6 +116,10 @@ fn config(hosts: &[&str]) -> Config {
     }
 }
 
+fn key(name: &str) -> ResourceKey {
+    name.parse().unwrap()
+}
+
 fn hash(of: &str) -> String {
     let config = config(&[of]);
     format!("{:032x}", config.have().into_values().next().unwrap())
@@ -174,7 +179,7 @@ async fn what_was_rejected_is_offered_again_when_it_changes() {
         .say(json!({"nack": {"seq": 1, "rejected": rejected}}))
         .await;
     let seen = proxy.seen(|seen| seen.has == 1).await;
-    assert_eq!(seen.rejected["host/a.x"][0].error, "no");
+    assert_eq!(seen.rejected[&key("host/a.x")][0].error, "no");
     proxy.publish(config(&["a.x", "b.x"]));
     let told = proxy.hear().await["delta"]["upsert"].clone();
     assert_eq!(told.as_object().unwrap().len(), 1, "{told}");
@@ -253,7 +258,7 @@ async fn what_proxies_reject_is_known_with_whose_it_is_until_they_leave() {
     let nack = json!({"nack": {"seq": 1, "rejected": rejected}});
     proxy.say(nack).await;
     changes.changed().await.unwrap();
-    let seen = &fleet.rejected()["host/a.x"];
+    let seen = &fleet.rejected()[&key("host/a.x")];
     let mut errors: Vec<_> = seen
         .iter()
         .map(|it| (it.origin.is_some(), it.error.len()))
@@ -263,28 +268,59 @@ async fn what_proxies_reject_is_known_with_whose_it_is_until_they_leave() {
     assert_eq!(errors, [(false, 750), (true, 2)]);
     assert_eq!(fleet.rejections(), 2);
     // Nor more of it than anybody reads, however often and however much it says.
+    let hosts: Vec<_> = (0..60).map(|n| format!("{n}.y")).collect();
     for seq in 2..10 {
-        proxy.publish(config(&["a.x", &format!("{seq}.x")]));
+        let new = format!("{seq}.x");
+        let hosts = hosts.iter().map(String::as_str);
+        let hosts: Vec<_> = hosts.chain(["a.x", &new]).collect();
+        proxy.publish(config(&hosts));
         let _ = (proxy.hear().await, proxy.hear().await);
-        let key = |n: usize| {
-            if n < 100 {
-                "host/b.x".into()
-            } else {
-                format!("host/{n}.y")
-            }
-        };
-        let error = |n: usize| format!("{seq} {n}");
-        let rejected = (0..1500).map(|n| json!({"key": key(n), "error": error(n)}));
+        let host = |n: usize| if n < 100 { "a.x" } else { hosts[n % 60] };
+        let rejected = (0..1500)
+            .map(|n| json!({"key": format!("host/{}", host(n)), "error": format!("{seq} {n}")}));
         let rejected: Vec<_> = rejected.collect();
         let nack = json!({"nack": {"seq": seq, "rejected": rejected}});
         proxy.say(nack).await;
         proxy.seen(|seen| seen.has == seq).await;
     }
     let seen = fleet.rejected();
-    assert_eq!(seen.len(), 902);
-    assert!(seen.values().all(|found| found.len() <= 20));
+    assert_eq!(seen[&key("host/a.x")].len(), 20);
+    assert_eq!(seen.values().map(BTreeSet::len).sum::<usize>(), 1000);
+    assert_eq!(fleet.rejected_by_kind()[0], ("host", 61));
+    assert_eq!(fleet.counts(9).map(|(_, count)| count), [1, 1, 1]);
     proxy.says = Channel::new(1).0;
     until_empty(&fleet, &mut changes).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_what_a_proxy_says_only_names_are_kept_that_it_was_told() {
+    let mut proxy = Proxy::connect();
+    let long = "x".repeat(30_000);
+    let hello = json!({"node": long, "schema": SCHEMA, "have": {"host/gone.x": "00"}});
+    proxy.say(json!({"hello": hello})).await;
+    proxy.publish(config(&["a.x", "b.x"]));
+    let _ = (proxy.hear().await, proxy.hear().await);
+    let told = |key: &str, namespace: &str| {
+        let origin = json!({"namespace": namespace, "name": "web"});
+        json!({"key": key, "origin": origin, "error": "no"})
+    };
+    let rejected = json!([
+        told("host/a.x", "shop"),
+        told("host/b.x", &long),
+        told(&format!("host/{long}"), "shop"),
+        told("host/gone.x", "shop"),
+        told("host/never.x", "shop"),
+        told("listener/x", "shop"),
+    ]);
+    let nack = json!({"nack": {"seq": 1, "rejected": rejected}});
+    proxy.say(nack).await;
+    let seen = proxy.seen(|seen| seen.has == 1).await;
+    assert_eq!(seen.node.len(), 500);
+    assert_eq!(
+        seen.rejected.into_keys().collect::<Vec<_>>(),
+        [key("host/a.x")]
+    );
+    assert_eq!(proxy.fleet.rejections(), 6, "all of it is counted");
 }
 
 async fn until_empty(fleet: &Fleet, changes: &mut watch::Receiver<()>) {

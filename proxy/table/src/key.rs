@@ -158,6 +158,18 @@ pub enum ResourceKey {
 
 serde_as_text!(ResourceKey);
 
+impl ResourceKey {
+    /// What kind of resource it names: what stands before the first slash.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Host(_) => "host",
+            Self::Upstream(_) => "upstream",
+            Self::Cert(_) => "cert",
+            Self::Challenge(_) => "challenge",
+        }
+    }
+}
+
 impl fmt::Display for ResourceKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -199,7 +211,9 @@ mod tests {
             "cert/shop/tls",
             "challenge/abc-_9",
         ] {
-            assert_eq!(text.parse::<ResourceKey>().unwrap().to_string(), text);
+            let key: ResourceKey = text.parse().unwrap();
+            assert_eq!(key.to_string(), text);
+            assert_eq!(Some(key.kind()), text.split('/').next());
         }
     }
 
