@@ -14,6 +14,7 @@ use crate::site::Site;
 use crate::wait::until;
 
 const WHY: &str = "there is no such filter";
+const OTHER: &str = "no such filter is known";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs a cluster: make test"]
@@ -25,31 +26,45 @@ async fn what_a_proxy_rejects_is_said_beside_the_ingress_whoever_leads() {
         format!("host/{}", site.host()),
     );
     let origin = json!({"namespace": site.place.name, "name": "web"});
-    let told = json!([{"key": key, "origin": origin, "error": WHY}]);
-    let mut guests = Vec::new();
-    // One of the two does not lead, and says it all the same; both say it in one Event.
-    for controller in &site.controllers {
-        let mut guest = Guest::begin(controller.config, &pki, SCHEMA).await;
-        while guest.hear().await.unwrap().get("synced").is_none() {}
-        let nack = json!({"nack": {"seq": 1, "rejected": told}});
-        guest.say(nack).await;
+    let [one, two] = &site.controllers[..] else {
+        panic!("there are two controllers");
+    };
+    let mut guests = [
+        Guest::begin(one.config, &pki, SCHEMA).await,
+        Guest::begin(two.config, &pki, SCHEMA).await,
+    ];
+    let told = |error: &str| json!([{"key": key, "origin": origin, "error": error}]);
+    // One of the two does not lead, and says it all the same.
+    for ((controller, guest), why) in site.controllers.iter().zip(&mut guests).zip([WHY, OTHER]) {
+        let before = said(&site).await.len();
+        let written = written(controller.admin).await;
+        reject(guest, told(why)).await;
         until("the rejection is said", async || {
-            said(&site).await.len() == 1
+            said(&site).await.len() == before + 1
         })
         .await;
-        let resources = "portreeve_rejected_resources";
-        until("the rejection is counted", async || {
-            metric(controller.admin, resources).await.unwrap() == 1.0
-        })
-        .await;
+        until_written(controller.admin, written).await;
+        let resources = samples(controller.admin, "portreeve_rejected_resources").await;
+        assert_eq!(resources.unwrap()["kind=\"host\""], 1.0);
         let fleet = fleet(controller.admin).await;
         let seen = fleet.iter().find(|seen| seen["node"] == "guest").unwrap();
-        assert_eq!(seen["rejected"][&key][0]["error"], WHY);
+        assert_eq!(seen["rejected"][&key][0]["error"], why);
         assert_eq!(seen["rejected"][&key][0]["origin"], origin);
-        guests.push(guest);
     }
-    let said = said(&site).await;
-    assert!(said[0].contains(WHY) && said[0].contains(&key), "{said:?}");
+    // Both say the same in one Event.
+    let written = written(two.admin).await;
+    site.place.make_ingress("more").await;
+    for guest in &mut guests {
+        reject(guest, told(WHY)).await;
+    }
+    until_written(two.admin, written).await;
+    let mut said = said(&site).await;
+    said.sort();
+    let [first, second] = &said[..] else {
+        panic!("{said:?}");
+    };
+    assert!(first.contains(OTHER) && second.contains(WHY), "{said:?}");
+    assert!(said.iter().all(|note| note.contains(&key)), "{said:?}");
     // What it has not taken goes with it.
     drop(guests);
     for controller in &site.controllers {
@@ -63,6 +78,30 @@ async fn what_a_proxy_rejects_is_said_beside_the_ingress_whoever_leads() {
     }
     let requests = load.none_failed().await;
     println!("{requests} requests, one Event of two controllers");
+}
+
+/// Takes what is told next but for this.
+async fn reject(guest: &mut Guest, told: Value) {
+    let seq = loop {
+        let message = guest.hear().await.unwrap();
+        if let Some(synced) = message.get("synced") {
+            break synced["seq"].clone();
+        }
+    };
+    let nack = json!({"nack": {"seq": seq, "rejected": told}});
+    guest.say(nack).await;
+}
+
+/// How many Events a controller has written.
+async fn written(admin: SocketAddr) -> f64 {
+    metric(admin, "portreeve_events_total").await.unwrap()
+}
+
+async fn until_written(admin: SocketAddr, more_than: f64) {
+    until("an Event is written", async || {
+        written(admin).await > more_than
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
