@@ -18,7 +18,8 @@ use crate::say::say;
 
 /// How often Pods are looked for.
 const LOOK: Duration = Duration::from_secs(10);
-/// For how long the address of a Node is believed: it hardly ever changes.
+/// For how long the address of a Node is believed: it hardly ever changes. That there is none of
+/// the type that is written, or none at all, is not believed: it may be there a moment later.
 const FRESH: Duration = Duration::from_secs(300);
 /// How long the API server has for one request.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -30,6 +31,16 @@ pub enum NodeAddress {
     External,
     /// The internal one, which clients of a private network reach.
     Internal,
+}
+
+impl NodeAddress {
+    /// Its type in the status of a Node.
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::External => "ExternalIP",
+            Self::Internal => "InternalIP",
+        }
+    }
 }
 
 /// Where proxies run.
@@ -50,14 +61,20 @@ enum LookError {
     Api(#[from] kube::Error),
     #[error("no answer in {} s; it is tried again", .0.as_secs())]
     Timeout(Duration),
+    #[error("no ready Pod has the labels of --proxy-selector")]
+    NoProxy,
+    #[error(
+        "no Node of a ready proxy has an address of the types that are written; see kubectl get nodes -o wide, or give --publish-service or --publish-status-address"
+    )]
+    NoAddress,
 }
 
 /// Looks for the addresses of Nodes.
 pub(super) struct Lookout {
     client: Client,
     proxies: Proxies,
-    /// The address of each Node, and when it was read.
-    known: BTreeMap<String, (Option<String>, Instant)>,
+    /// The address of each Node that has one of the type that is written, and when it was read.
+    known: BTreeMap<String, (String, Instant)>,
     /// What went wrong last, as long as it does.
     said: Option<String>,
 }
@@ -79,7 +96,7 @@ impl Lookout {
             match self.look(Instant::now()).await {
                 // That there are none any more is known, but a selector may be wrong from the start.
                 Ok(Some(addresses)) if addresses.is_empty() && !is_known => {
-                    self.complain("no ready Pod has the labels of --proxy-selector");
+                    self.complain(&LookError::NoProxy.to_string());
                 }
                 Ok(Some(addresses)) => {
                     self.said = None;
@@ -98,8 +115,8 @@ impl Lookout {
         }
     }
 
-    /// The addresses now; `None` when there are proxies and none of them is ready, which is for
-    /// them to mend and not for DNS.
+    /// The addresses now, none when there is no proxy; `None` when there are proxies and none of
+    /// them is ready, which is for them to mend and not for DNS.
     async fn look(&mut self, now: Instant) -> Result<Option<Addresses>, LookError> {
         let pods: Api<Pod> = Api::namespaced(self.client.clone(), &self.proxies.namespace);
         // From what the API server has at hand: it is asked often.
@@ -111,21 +128,31 @@ impl Lookout {
         };
         self.known
             .retain(|name, (_, read)| names.contains(name.as_str()) && now < *read + FRESH);
-        for name in names {
-            if !self.known.contains_key(name) {
-                let address = self.address(name).await?;
-                self.known.insert(name.into(), (address, now));
-            }
+        let mut addresses = Addresses::new();
+        for name in &names {
+            let address = self.address(name, now).await?;
+            addresses.extend(address.and_then(|address| ip(&address)));
         }
-        let known = self.known.values();
-        let addresses = known.filter_map(|(address, _)| ip(address.as_deref()?));
-        Ok(Some(addresses.collect()))
+        match addresses.is_empty() && !names.is_empty() {
+            true => Err(LookError::NoAddress),
+            false => Ok(Some(addresses)),
+        }
     }
 
-    async fn address(&self, name: &str) -> Result<Option<String>, LookError> {
+    async fn address(&mut self, name: &str, now: Instant) -> Result<Option<String>, LookError> {
+        if let Some((address, _)) = self.known.get(name) {
+            return Ok(Some(address.clone()));
+        }
         let all: Api<Node> = Api::all(self.client.clone());
-        let node = ask(all.get_opt(name)).await?;
-        Ok(node.and_then(|node| address(&node, self.proxies.address)))
+        let Some(node) = ask(all.get_opt(name)).await? else {
+            return Ok(None);
+        };
+        let which = self.proxies.address;
+        let Some(wanted) = address(&node, which) else {
+            return Ok(instead(&node, which));
+        };
+        self.known.insert(name.into(), (wanted.clone(), now));
+        Ok(Some(wanted))
     }
 
     /// Says what is wrong, once, until all is well or something else is wrong.
@@ -163,16 +190,18 @@ fn is_ready(pod: &Pod) -> bool {
         && conditions.any(|it| it.type_ == "Ready" && it.status == "True")
 }
 
-/// The first of the right type, as ingress-nginx takes it.
+/// The first of the type that is written, as ingress-nginx takes it.
 fn address(node: &Node, which: NodeAddress) -> Option<String> {
     let addresses = node.status.as_ref()?.addresses.iter().flatten();
-    let of_type = |type_: &str| {
-        let mut of_type = addresses.clone().filter(|it| it.type_ == type_);
-        of_type.find_map(|it| ip(&it.address)?.ip)
-    };
+    let mut of_type = addresses.filter(|it| it.type_ == which.as_str());
+    of_type.find_map(|it| ip(&it.address)?.ip)
+}
+
+/// What is written as long as there is no such address.
+fn instead(node: &Node, which: NodeAddress) -> Option<String> {
     match which {
-        NodeAddress::External => of_type("ExternalIP").or_else(|| of_type("InternalIP")),
-        NodeAddress::Internal => of_type("InternalIP"),
+        NodeAddress::External => address(node, NodeAddress::Internal),
+        NodeAddress::Internal => None,
     }
 }
 
@@ -236,7 +265,8 @@ mod tests {
             (&both[3..], NodeAddress::Internal, None),
             (&both[..1], NodeAddress::External, None),
         ] {
-            let address = address(&node(addresses), which);
+            let node = node(addresses);
+            let address = address(&node, which).or_else(|| instead(&node, which));
             assert_eq!(address.as_deref(), expected, "{addresses:?} {which:?}");
         }
     }

@@ -353,6 +353,34 @@ async fn the_addresses_of_the_nodes_of_ready_proxies_are_written() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn only_an_address_of_the_wanted_type_is_believed_for_long() {
+    let setup = by_nodes();
+    let addresses = |addresses: &[(&'static str, &'static str)]| {
+        setup.state.lock().unwrap().addresses = addresses.into();
+    };
+    let read = || std::mem::take(&mut setup.state.lock().unwrap().nodes_read);
+    setup.state.lock().unwrap().pods = vec![("1", true)];
+    addresses(&[("Hostname", "n")]);
+    setup.leads.send_replace(true);
+    setup.pass(11).await;
+    assert_eq!(setup.says("web"), None);
+    addresses(&[("InternalIP", "10.0.1")]);
+    setup.pass(10).await;
+    assert_eq!(setup.says("web").as_deref(), Some("10.0.1.1"));
+    addresses(&[("InternalIP", "10.0.1"), ("ExternalIP", "192.0.2")]);
+    setup.pass(10).await;
+    assert_eq!(setup.says("web").as_deref(), Some("192.0.2.1"));
+    assert!(read() >= 3);
+    // A Node whose address is taken away for a while is read again later, and changes nothing.
+    addresses(&[]);
+    setup.pass(120).await;
+    assert_eq!(read(), 0);
+    setup.pass(600).await;
+    assert!(read() > 1);
+    assert_eq!(setup.says("web").as_deref(), Some("192.0.2.1"));
+}
+
+#[tokio::test(start_paused = true)]
 async fn who_leads_again_writes_no_address_of_an_earlier_term() {
     let setup = by_nodes();
     setup.state.lock().unwrap().pods = vec![("1", true)];
