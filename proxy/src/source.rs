@@ -14,12 +14,12 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use portreeve_table::{Config, Delta, Hash, Rejected};
+use portreeve_table::{Config, Delta, Hash, Rejected, Told};
 
 pub(crate) use directory::SourceError;
 pub(crate) use names::{Leads, Names, Resolver};
 
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 use crate::metrics::Metrics;
 use crate::options::Options;
@@ -83,6 +83,8 @@ pub(crate) struct Sink {
     metrics: Arc<Metrics>,
     /// Told when there is a new configuration.
     changed: Notify,
+    /// The upstreams whose external names lead where no request may be sent.
+    refused: watch::Sender<Vec<Told>>,
 }
 
 impl Sink {
@@ -91,6 +93,7 @@ impl Sink {
             current,
             metrics,
             changed: Notify::new(),
+            refused: watch::Sender::new(Vec::new()),
         })
     }
 
@@ -138,7 +141,13 @@ impl Sink {
     fn replace(&self, before: &Generation, config: Config, names: Arc<Names>) -> Vec<Rejected> {
         let generation = before.next(config, names, &self.metrics);
         let rejected = generation.rejected.clone();
+        let refused = generation.refused();
         self.current.store(generation);
+        self.refused.send_if_modified(|was| {
+            let is_news = *was != refused;
+            *was = refused;
+            is_news
+        });
         self.metrics.forget_gone();
         rejected
     }

@@ -9,7 +9,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
-use portreeve_table::{Config, Hosts, Protocol, Rejected, ResourceKey, Shared, Table, UpstreamKey};
+use portreeve_table::{
+    Config, Hosts, Protocol, Rejected, ResourceKey, Shared, Table, Told, UpstreamKey,
+};
 use rustc_hash::{FxHashMap, FxHashSet};
 use rustls::sign::CertifiedKey;
 
@@ -91,6 +93,19 @@ impl Generation {
     /// Whether any upstream has this endpoint.
     pub(crate) fn has_endpoint(&self, address: &SocketAddr) -> bool {
         self.addresses.contains(address)
+    }
+
+    /// The upstreams whose external names lead where no request may be sent, and what that is.
+    pub(crate) fn refused(&self) -> Vec<Told> {
+        let refused = self.config.upstreams.keys().filter_map(|key| {
+            let why = self.upstreams.get(key)?.resolved.refused?;
+            Some(Told {
+                key: ResourceKey::Upstream(key.clone()).to_string().into(),
+                origin: None,
+                error: why.to_string(),
+            })
+        });
+        refused.collect()
     }
 
     fn upstream(

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use portreeve_table::{Delta, Have, Hello, Origin, ResourceKey, Told};
+use portreeve_table::{Delta, Have, Hello, Origin, ResourceKey, ToController, Told};
 use serde::{Serialize, Serializer};
 use tokio::sync::watch;
 
@@ -34,7 +34,7 @@ pub struct Fleet {
     refused: [AtomicU64; Refusal::ALL.len()],
     /// How often something was rejected.
     rejections: AtomicU64,
-    /// Told when something is rejected that was not, or not any more.
+    /// Told when something is rejected or refused that was not, or not any more.
     changed: watch::Sender<()>,
 }
 
@@ -54,6 +54,8 @@ pub struct Seen {
     pub has: u64,
     /// What it could not take of what it was told.
     pub rejected: BTreeMap<ResourceKey, Vec<Rejection>>,
+    /// The upstreams whose external names lead where no request may be sent, and what that is.
+    pub refused: BTreeMap<ResourceKey, String>,
 }
 
 /// Something of a resource that a proxy could not take.
@@ -107,6 +109,18 @@ impl Fleet {
         all
     }
 
+    /// The upstreams whose external names lead where no request may be sent, as proxies resolve
+    /// them, and what that is.
+    pub(crate) fn refused(&self) -> BTreeMap<ResourceKey, BTreeSet<String>> {
+        let mut all: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
+        for seen in self.lock().values() {
+            for (key, why) in &seen.refused {
+                all.entry(key.clone()).or_default().insert(why.clone());
+            }
+        }
+        all
+    }
+
     /// How many resources of each kind proxies do not take now, by the name of the kind.
     pub(crate) fn rejected_by_kind(&self) -> [(&'static str, usize); 4] {
         let members = self.lock();
@@ -133,8 +147,8 @@ impl Fleet {
         ]
     }
 
-    /// What tells when [`Self::rejected`] changes.
-    pub(crate) fn rejected_changes(&self) -> watch::Receiver<()> {
+    /// What tells when [`Self::rejected`] or [`Self::refused`] changes.
+    pub(crate) fn changes(&self) -> watch::Receiver<()> {
         self.changed.subscribe()
     }
 
@@ -153,6 +167,7 @@ impl Fleet {
             schema: 0,
             has: 0,
             rejected: BTreeMap::new(),
+            refused: BTreeMap::new(),
         };
         self.lock().insert(number, seen);
         Member {
@@ -200,6 +215,24 @@ impl Member {
             for (key, error) in new.iter().take(SAID) {
                 seen.say(key, error);
             }
+        });
+        if is_news {
+            self.fleet.changed.send_replace(());
+        }
+    }
+
+    /// Notes what a proxy says unasked; what we do not know is of a newer one.
+    pub(super) fn said(&self, said: ToController, has: &Have) {
+        let Some(refused) = said.refused else {
+            return;
+        };
+        let refused = refused.into_iter();
+        let refused = refused.filter_map(|told| rejection(told, has)).take(MANY);
+        let refused: BTreeMap<_, _> = refused.map(|(key, found)| (key, found.error)).collect();
+        let mut is_news = false;
+        self.note(|seen| {
+            is_news = seen.refused != refused;
+            seen.refused = refused;
         });
         if is_news {
             self.fleet.changed.send_replace(());
@@ -279,7 +312,7 @@ fn plain(text: &str) -> String {
 impl Drop for Member {
     fn drop(&mut self) {
         let left = self.fleet.lock().remove(&self.number);
-        if left.is_some_and(|seen| !seen.rejected.is_empty()) {
+        if left.is_some_and(|seen| !seen.rejected.is_empty() || !seen.refused.is_empty()) {
             self.fleet.changed.send_replace(());
         }
     }

@@ -71,12 +71,14 @@ impl<B: Body<Data = Bytes> + Unpin> Peer<B> {
         Ok(hello)
     }
 
-    /// Tells of a delta and returns what of it was not taken.
+    /// Tells of a delta and returns what of it was not taken; whatever else the proxy says
+    /// meanwhile is `heard`.
     pub(super) async fn offer(
         &mut self,
         seq: u64,
         delta: &Delta,
         unknown: &[Box<str>],
+        heard: impl FnMut(ToController),
     ) -> Result<Vec<Told>, Ended> {
         let mut lines = Lines::new(seq, delta, unknown);
         for line in lines.by_ref() {
@@ -88,34 +90,43 @@ impl<B: Body<Data = Bytes> + Unpin> Peer<B> {
             error: found.to_string(),
         });
         let mut rejected: Vec<_> = too_large.collect();
-        let verdict = timeout(PATIENCE, self.verdict(seq)).await;
+        let verdict = timeout(PATIENCE, self.verdict(seq, heard)).await;
         rejected.extend(verdict.map_err(|_| Ended::Stuck)??.rejected);
         Ok(rejected)
     }
 
-    async fn verdict(&mut self, seq: u64) -> Result<Verdict, Ended> {
+    async fn verdict(
+        &mut self,
+        seq: u64,
+        mut heard: impl FnMut(ToController),
+    ) -> Result<Verdict, Ended> {
         loop {
-            let message = self.next().await?;
+            let mut message = self.next().await?;
+            let nacked = message.nack.take();
             let acked = message.ack.map(|ack| Verdict {
                 seq: ack.seq,
                 rejected: Vec::new(),
             });
-            match message.nack.or(acked) {
+            match nacked.or(acked) {
                 Some(verdict) if verdict.seq == seq => return Ok(verdict),
-                _ => {}
+                _ => heard(message),
             }
         }
     }
 
-    /// Waits for `event`, and lets the proxy know meanwhile that we are there.
-    pub(super) async fn until<T>(&mut self, event: impl Future<Output = T>) -> Result<T, Ended> {
+    /// Waits for `event`, and lets the proxy know meanwhile that we are there; what it says is
+    /// `heard`.
+    pub(super) async fn until<T>(
+        &mut self,
+        event: impl Future<Output = T>,
+        mut heard: impl FnMut(ToController),
+    ) -> Result<T, Ended> {
         let mut event = pin!(event);
         let mut heartbeat = interval_at(Instant::now() + HEARTBEAT, HEARTBEAT);
         loop {
             tokio::select! {
                 value = &mut event => return Ok(value),
-                // Nothing is asked, so whatever it says is of a newer proxy; that it is gone counts.
-                message = self.next() => drop(message?),
+                message = self.next() => heard(message?),
                 _ = heartbeat.tick() => self.send("{\"ping\":{}}\n".into()).await?,
             }
         }

@@ -1,4 +1,5 @@
-//! Says in Events what proxies could not take, beside the Ingress that it belongs to.
+//! Says in Events what proxies could not take, and which external names lead where no request may
+//! be sent, beside the Ingress that it belongs to.
 //!
 //! Only the controller that a proxy is connected to hears of it, whether it leads or not; so each
 //! says what it hears, and two that hear the same make one Event, because an Event's name is made
@@ -7,8 +8,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use portreeve_table::{Action, CertKey, Config, Origin, ResourceKey, Route, UpstreamKey};
-use portreeve_translate::{Kind, ObjectKey, ObjectRef};
+use portreeve_table::{
+    Action, CertKey, Config, Origin, ResourceKey, Route, Shared, Upstream, UpstreamKey,
+};
+use portreeve_translate::{Code, Kind, ObjectKey, ObjectRef};
 use tokio::sync::watch;
 
 use super::fleet::{Fleet, Rejection};
@@ -30,7 +33,7 @@ pub(crate) struct Reporter {
 impl Reporter {
     /// Posts what is rejected for as long as the process lives.
     pub(crate) async fn run(mut self) {
-        let mut rejected = self.fleet.rejected_changes();
+        let mut rejected = self.fleet.changes();
         loop {
             self.post();
             // Whose a resource is may change without what is rejected.
@@ -50,11 +53,12 @@ impl Reporter {
             self.latest.borrow_and_update().clone(),
             self.seen.borrow_and_update().clone(),
         );
-        let rejected = self.fleet.rejected();
-        let notices = match latest.filter(|_| !rejected.is_empty()) {
-            Some(latest) => notices(&rejected, &latest.translation.config, seen.as_deref()),
-            None => BTreeSet::new(),
-        };
+        let notices = latest.map_or_else(BTreeSet::new, |latest| {
+            let (config, seen) = (&latest.translation.config, seen.as_deref());
+            let mut notices = notices(&self.fleet.rejected(), config, seen);
+            notices.extend(refusals(&self.fleet.refused(), config, seen));
+            notices
+        });
         self.board.post("proxies", notices);
     }
 }
@@ -83,11 +87,52 @@ fn notice(object: &ObjectRef, key: &ResourceKey, error: &str, seen: Option<&Seen
         "A proxy could not take {key} as it was meant: {error}. What it cannot read as it was meant answers 503, and everything else is served. \
          See that proxies are not older than their controllers; /debug/fleet of the controllers names the proxy."
     );
+    Notice::warning(
+        object.clone(),
+        uid(object, seen),
+        "RejectedByProxy",
+        "Serve",
+        &note,
+    )
+}
+
+/// What is said of external names that only DNS leads where no request may be sent.
+fn refusals(
+    refused: &BTreeMap<ResourceKey, BTreeSet<String>>,
+    config: &Config,
+    seen: Option<&Seen>,
+) -> BTreeSet<Notice> {
+    let mut notices = BTreeSet::new();
+    for (key, found) in refused.iter().take(MANY) {
+        let ResourceKey::Upstream(upstream) = key else {
+            continue;
+        };
+        let is_external = |upstream: &Shared<Upstream>| upstream.external.is_some();
+        if config.upstreams.get(upstream).is_some_and(is_external) {
+            for object in &objects(key, config) {
+                notices.extend(found.iter().map(|why| refusal(object, upstream, why, seen)));
+            }
+        }
+    }
+    notices
+}
+
+fn refusal(object: &ObjectRef, key: &UpstreamKey, why: &str, seen: Option<&Seen>) -> Notice {
+    let note = format!(
+        "The external name of Service {} leads to {why}, as a proxy resolves it; no request is sent there, and routes that lead nowhere else answer 503. \
+         Write: a Service that leads to Pods; an administrator may allow it with --allow-target",
+        key.service
+    );
+    let reason = Code::TargetForbidden.to_string();
+    Notice::warning(object.clone(), uid(object, seen), &reason, "Serve", &note)
+}
+
+/// What an Ingress that is there now is told by from others of its name.
+fn uid<'s>(object: &ObjectRef, seen: Option<&'s Seen>) -> Option<&'s str> {
     let is_it = |key: &ObjectKey| key.namespace == object.namespace && key.name == object.name;
     let ingresses = seen.filter(|_| object.kind == Kind::Ingress);
     let mut ingresses = ingresses.into_iter().flat_map(|seen| &seen.ingresses);
-    let uid = ingresses.find(|now| is_it(&now.key)).map(|now| &*now.uid);
-    Notice::warning(object.clone(), uid, "RejectedByProxy", "Serve", &note)
+    ingresses.find(|now| is_it(&now.key)).map(|now| &*now.uid)
 }
 
 /// The objects that a resource is made for: Ingresses, and where there is none, its Secret.
@@ -202,6 +247,36 @@ mod tests {
         assert_eq!(told("cert/other/tls", None), ["Secret/tls"]);
         for nobodys in ["host/gone.x", "cert/shop/gone"] {
             assert!(told(nobodys, None).is_empty(), "{nobodys}");
+        }
+    }
+
+    #[test]
+    fn a_name_that_leads_where_it_may_not_is_told_to_who_uses_it() {
+        let told = |key: &str| {
+            let refused = [(key.parse().unwrap(), ["this machine".into()].into())].into();
+            let external = json!({"name": "out.x", "port": 80});
+            let mut config = config();
+            config.upstreams = serde_json::from_value(json!({
+                "shop/web:80": {"external": external}, "shop/unused:80": {"external": external},
+                "shop/pods:80": {},
+            }))
+            .unwrap();
+            refusals(&refused, &config, None)
+        };
+        let notices = told("upstream/shop/web:80");
+        let notice = notices.first().unwrap();
+        assert_eq!(
+            (&*notice.object.name, &*notice.reason),
+            ("one", "TargetForbidden")
+        );
+        let note = "external name of Service web leads to this machine,";
+        assert!(notice.note.contains(note), "{}", notice.note);
+        for nobodys in [
+            "upstream/shop/unused:80",
+            "upstream/shop/pods:80",
+            "host/a.x",
+        ] {
+            assert!(told(nobodys).is_empty(), "{nobodys}");
         }
     }
 

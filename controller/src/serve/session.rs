@@ -44,7 +44,9 @@ where
             // The first is told even when it is empty: the proxy learns that it is up to date.
             if seq == 0 || !delta.is_empty() {
                 seq += 1;
-                let rejected = peer.offer(seq, &delta, &unknown).await?;
+                let rejected = peer
+                    .offer(seq, &delta, &unknown, |said| member.said(said, &has))
+                    .await?;
                 unknown.clear();
                 // What was rejected is offered again only when it changes.
                 delta.record_in(&mut has);
@@ -52,7 +54,9 @@ where
             }
             member.has(published.number);
         }
-        let changed = peer.until(latest.changed()).await?;
+        let changed = peer
+            .until(latest.changed(), |said| member.said(said, &has))
+            .await?;
         changed.map_err(|_| Ended::Stopping)?;
     }
 }

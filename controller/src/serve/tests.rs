@@ -245,7 +245,7 @@ async fn a_proxy_one_version_away_is_served_and_one_further_is_refused_and_count
 async fn what_proxies_reject_is_known_with_whose_it_is_until_they_leave() {
     let mut proxy = Proxy::connect();
     let fleet = Arc::clone(&proxy.fleet);
-    let mut changes = fleet.rejected_changes();
+    let mut changes = fleet.changes();
     proxy.publish(config(&["a.x"]));
     proxy.say_hello(json!({})).await;
     let _ = (proxy.hear().await, proxy.hear().await);
@@ -321,6 +321,45 @@ async fn of_what_a_proxy_says_only_names_are_kept_that_it_was_told() {
         [key("host/a.x")]
     );
     assert_eq!(proxy.fleet.rejections(), 6, "all of it is counted");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_names_lead_to_is_known_until_a_proxy_says_otherwise_or_leaves() {
+    let mut proxy = Proxy::connect();
+    let fleet = Arc::clone(&proxy.fleet);
+    let mut changes = fleet.changes();
+    proxy.say_hello(json!({})).await;
+    proxy.publish(config(&["a.x"]));
+    let _ = (proxy.hear().await, proxy.hear().await);
+    let told = |keys: &[&str]| {
+        let told = keys
+            .iter()
+            .map(|key| json!({"key": key, "error": "this machine"}));
+        json!({"refused": told.collect::<Value>()})
+    };
+    proxy.say(json!({"ack": {"seq": 1}})).await;
+    for keys in [&["host/a.x", "host/b.x"][..], &[], &["host/a.x"]] {
+        proxy.say(told(keys)).await;
+        changes.changed().await.unwrap();
+        let refused = fleet.refused();
+        let expected = keys.iter().take(1).map(|name| key(name));
+        assert_eq!(
+            refused.into_keys().collect::<Vec<_>>(),
+            expected.collect::<Vec<_>>()
+        );
+    }
+    // It is heard, too, while a verdict is waited for.
+    proxy.publish(config(&["a.x", "b.x"]));
+    let _ = (proxy.hear().await, proxy.hear().await);
+    proxy.say(told(&[])).await;
+    changes.changed().await.unwrap();
+    assert!(fleet.refused().is_empty());
+    proxy.say(json!({"ack": {"seq": 2}})).await;
+    proxy.say(told(&["host/b.x"])).await;
+    changes.changed().await.unwrap();
+    proxy.says = Channel::new(1).0;
+    changes.changed().await.unwrap();
+    assert!(fleet.refused().is_empty(), "it has left");
 }
 
 async fn until_empty(fleet: &Fleet, changes: &mut watch::Receiver<()>) {

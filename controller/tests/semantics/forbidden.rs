@@ -169,30 +169,37 @@ async fn a_name_that_is_bound_to_a_forbidden_address_is_refused_where_it_is_reso
     stage.proxy = Proxy::start_with(&stage.place, 2, &[&flag]);
     let good = stage.place.address(201, 0).ip();
     let api: IpAddr = "10.244.0.1".parse().unwrap();
-    let cases: [(&str, IpAddr, u16); 6] = [
-        ("loopback", Ipv4Addr::LOCALHOST.into(), 8080),
-        ("loopback-6", "::1".parse().unwrap(), 8080),
-        ("metadata", "169.254.169.254".parse().unwrap(), 8080),
-        ("translated", "64:ff9b::a9fe:a9fe".parse().unwrap(), 8080),
+    let (this, link) = ("this machine", "link-local");
+    let cases: [(&str, IpAddr, u16, &str); 6] = [
+        ("loopback", Ipv4Addr::LOCALHOST.into(), 8080, this),
+        ("loopback-6", "::1".parse().unwrap(), 8080, this),
+        ("metadata", "169.254.169.254".parse().unwrap(), 8080, link),
+        (
+            "translated",
+            "64:ff9b::a9fe:a9fe".parse().unwrap(),
+            8080,
+            link,
+        ),
         (
             "config",
             stage.controller.config.ip(),
             stage.controller.config.port(),
+            "ingress controller itself",
         ),
-        ("api", api, 6443),
+        ("api", api, 6443, "API server"),
     ];
-    for (name, _, port) in cases {
+    for (name, _, port, _) in cases {
         let external = format!("{name}.outside.test");
         dns.set(&external, good);
         stage.name(name, &external, port).await;
     }
-    for (name, bad, port) in cases {
+    for (name, bad, port, why) in cases {
         let external = format!("{name}.outside.test");
         if port == 8080 {
             stage.reaches(name, "one").await;
         }
         dns.set(&external, bad);
-        stage.answers_why(name).await;
+        stage.refuses(name, why).await;
         dns.set(&external, good);
         // Whoever may be at the other ports, it is asked.
         until("it is not refused any more", async || {

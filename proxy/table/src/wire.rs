@@ -98,6 +98,10 @@ pub struct ToController {
     /// A delta was taken but for some of it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub nack: Option<Verdict>,
+    /// All upstreams whose external names lead where no request may be sent, and what that is:
+    /// said when these are others than before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refused: Option<Vec<Told>>,
 }
 
 /// Who a proxy is and what it has.

@@ -8,8 +8,10 @@ use bytes::Bytes;
 use http_body::Body;
 use http_body_util::BodyExt;
 use portreeve_table::{
-    Hello, LineBuffer, LineTooLong, Lines, SCHEMA, Seq, ToController, ToProxy, TooFar, Verdict,
+    Hello, LineBuffer, LineTooLong, Lines, SCHEMA, Seq, ToController, ToProxy, Told, TooFar,
+    Verdict,
 };
+use tokio::sync::watch;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::Following;
@@ -49,8 +51,12 @@ pub(super) struct Session<'f, B> {
     address: SocketAddr,
     stream: Stream<B>,
     telling: Telling,
+    /// The upstreams whose external names lead where no request may be sent.
+    refused: watch::Receiver<Vec<Told>>,
     /// When we were first up to date.
     since: Option<Instant>,
+    /// When anything was last heard.
+    heard: Instant,
     /// When something was last told.
     told: Instant,
 }
@@ -61,12 +67,18 @@ impl<'f, B: Body<Data = Bytes> + Unpin> Session<'f, B> {
         address: SocketAddr,
         stream: Stream<B>,
     ) -> Self {
+        let mut refused = following.sink.refused.subscribe();
+        if !refused.borrow().is_empty() {
+            refused.mark_changed();
+        }
         Self {
             following,
             address,
             stream,
             telling: Telling::default(),
+            refused,
             since: None,
+            heard: Instant::now(),
             told: Instant::now(),
         }
     }
@@ -92,24 +104,34 @@ impl<'f, B: Body<Data = Bytes> + Unpin> Session<'f, B> {
                 if let Some(answer) = self.hear(line)? {
                     self.say(&answer).await?;
                 }
+                // To put it in place may have taken long.
+                self.heard = Instant::now();
             }
-            read.push(&self.listen().await?, Lines::LIMIT)?;
+            match self.listen().await? {
+                Some(data) => read.push(&data, Lines::LIMIT)?,
+                None => self.say_refused().await?,
+            }
         }
     }
 
-    /// The next bytes, as long as the controller is not silent for too long.
-    async fn listen(&mut self) -> Result<Bytes, Ended> {
-        let silent = Instant::now() + SILENCE;
+    /// The next bytes, as long as the controller is not silent for too long; `None` when other
+    /// names are refused than before, which is said to whoever knows what we have.
+    async fn listen(&mut self) -> Result<Option<Bytes>, Ended> {
+        let silent = self.heard + SILENCE;
         let is_awaited = self.since.is_none() || self.telling.is_under_way();
         let stuck = is_awaited.then_some(self.told + STUCK);
         let (end, why) = match stuck.filter(|stuck| *stuck < silent) {
             Some(stuck) => (stuck, Ended::Stuck),
             None => (silent, Ended::Silent),
         };
-        let frame = timeout_at(end, self.stream.incoming.frame()).await;
+        let frame = tokio::select! {
+            Ok(()) = self.refused.changed(), if self.since.is_some() => return Ok(None),
+            frame = timeout_at(end, self.stream.incoming.frame()) => frame,
+        };
+        self.heard = Instant::now();
         let frame = frame.map_err(|_| why)?.ok_or(Ended::Gone)?;
         let frame = frame.map_err(|_| Ended::Gone)?;
-        Ok(frame.into_data().unwrap_or_default())
+        Ok(Some(frame.into_data().unwrap_or_default()))
     }
 
     fn hello(&self) -> Hello {
@@ -156,6 +178,15 @@ impl<'f, B: Body<Data = Bytes> + Unpin> Session<'f, B> {
             nack,
             ..ToController::default()
         }
+    }
+
+    async fn say_refused(&mut self) -> Result<(), Ended> {
+        let refused = self.refused.borrow_and_update().clone();
+        let message = ToController {
+            refused: Some(refused),
+            ..ToController::default()
+        };
+        self.say(&message).await
     }
 
     async fn say(&mut self, message: &ToController) -> Result<(), Ended> {

@@ -309,3 +309,23 @@ async fn a_closed_route_is_told_with_the_ingress_that_it_belongs_to() {
     let nack = next.tell(1, json!({})).await;
     assert_eq!(nack["nack"]["rejected"].as_array().unwrap().len(), 2);
 }
+
+#[tokio::test(start_paused = true)]
+async fn names_that_lead_where_no_request_may_be_sent_are_told_when_they_are_others() {
+    let external = |hash: &str, name: &str| {
+        let external = json!({"name": name, "port": 80});
+        json!({"upstream/t/s:80": {"hash": hash, "value": {"external": external}}})
+    };
+    let told = json!([{"key": "upstream/t/s:80", "error": "an address of this machine"}]);
+    let mut controller = Controller::begin().await;
+    controller.tell(1, external("01", "127.0.0.1")).await;
+    assert_eq!(controller.hear().await, json!({"refused": told}));
+    controller.tell(2, external("02", "192.0.2.1")).await;
+    assert_eq!(controller.hear().await, json!({"refused": []}));
+    controller.tell(3, external("01", "127.0.0.1")).await;
+    assert_eq!(controller.hear().await, json!({"refused": told}));
+    // The next one is told, too, when it has said what there is.
+    let (mut next, _) = Controller::follow(controller.end().await).await;
+    next.tell(1, json!({})).await;
+    assert_eq!(next.hear().await, json!({"refused": told}));
+}
