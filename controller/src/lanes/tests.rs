@@ -1,3 +1,5 @@
+//! What each lane publishes, and when, with a snapshot that each test makes.
+
 use super::*;
 use k8s_openapi::api::core::v1::Service;
 use k8s_openapi::api::discovery::v1::EndpointSlice;
