@@ -1,8 +1,8 @@
 //! Whether too many routes go at once for that to be believed at once.
 //!
-//! A class that is deleted and made again, or an API server that answers with less than it has,
-//! takes most of the table away for a moment. Such a loss is held back until it has stood for a
-//! while; whoever meant it waits for that long, and everybody else does not notice.
+//! A class that is deleted and made again, or an API server that answers with fewer Ingresses than
+//! it has, takes most of the table away for a moment. Such a loss is held back until it has stood
+//! for a while; whoever meant it waits for that long, and everybody else does not notice.
 //!
 //! That endpoints go is never doubted: the address of a Pod that is gone leads nowhere, or soon to
 //! somebody else's Pod.
