@@ -1,11 +1,8 @@
 //! One thing to say about one object.
 
 use portreeve_table::Shared;
-use portreeve_translate::{Diagnostic, Kind, ObjectRef, Snapshot};
+use portreeve_translate::{Diagnostic, Kind, NOTE, ObjectRef, Snapshot, cut};
 use serde::Serialize;
-
-/// How long a note may be, in bytes (events.k8s.io/v1).
-const MAX_NOTE: usize = 1024;
 
 /// How much of an object's name is in its Events' names.
 const MAX_NAME: usize = 200;
@@ -73,7 +70,7 @@ impl Notice {
             severity: Severity::Warning,
             reason: reason.into(),
             action: action.into(),
-            note: cut(note).into(),
+            note: cut(note, NOTE).into(),
         }
     }
 
@@ -81,30 +78,14 @@ impl Notice {
     pub fn of(diagnostic: &Diagnostic, snapshot: &Snapshot) -> Option<Self> {
         let object = diagnostic.object.clone()?;
         let uid = snapshot.uid(&object);
-        let Diagnostic {
-            field,
-            code,
-            message,
-            hint,
-            ..
-        } = diagnostic;
-        let place = if field.is_empty() {
-            String::new()
-        } else {
-            format!("{field}: ")
-        };
-        let fix = if hint.is_empty() {
-            String::new()
-        } else {
-            format!(" Write: {hint}")
-        };
-        // When both are too long, what to write is worth more than the end of the explanation.
-        let room = MAX_NOTE.saturating_sub(place.len() + fix.len());
-        let note = match fix.len() < MAX_NOTE / 2 {
-            true => format!("{place}{}{fix}", cut_to(message, room)),
-            false => format!("{place}{message}{fix}"),
-        };
-        let mut notice = Self::warning(object, uid, &code.to_string(), "Translate", &note);
+        let note = diagnostic.note();
+        let mut notice = Self::warning(
+            object,
+            uid,
+            &diagnostic.code.to_string(),
+            "Translate",
+            &note,
+        );
         notice.severity = diagnostic.severity().into();
         Some(notice)
     }
@@ -128,18 +109,6 @@ impl Notice {
     pub(super) fn api_version(&self) -> &'static str {
         Kind::api_version(self.object.kind)
     }
-}
-
-/// A note that is not too long.
-fn cut(text: &str) -> String {
-    cut_to(text, MAX_NOTE)
-}
-
-fn cut_to(text: &str, bytes: usize) -> String {
-    if text.len() <= bytes {
-        return text.into();
-    }
-    format!("{}…", cut_at(text, bytes.saturating_sub('…'.len_utf8())))
 }
 
 /// The beginning of a text, in whole characters.
@@ -211,14 +180,14 @@ mod tests {
         };
         let note = Notice::of(&diagnostic, &snapshot).unwrap().note;
         assert!(
-            note.len() <= MAX_NOTE && note.ends_with("ä… Write: /path"),
+            note.len() <= NOTE && note.ends_with("ä… Write: /path"),
             "{note}"
         );
         let hint = "ö".repeat(900);
         let note = Notice::of(&Diagnostic { hint, ..diagnostic }, &snapshot)
             .unwrap()
             .note;
-        assert!(note.len() <= MAX_NOTE && note.ends_with('…'), "{note}");
+        assert!(note.len() <= NOTE && note.ends_with('…'), "{note}");
     }
 
     #[test]

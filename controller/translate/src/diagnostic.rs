@@ -11,6 +11,9 @@ use serde::ser::{Serialize, SerializeStruct, Serializer};
 use crate::code::{Code, Severity};
 use crate::object::ObjectRef;
 
+/// How long a note may be, in bytes (events.k8s.io/v1).
+pub const NOTE: usize = 1024;
+
 /// One finding.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Diagnostic {
@@ -64,10 +67,43 @@ impl Diagnostic {
         self
     }
 
+    /// The finding as one line of at most [`NOTE`] bytes: where, what, and what to write.
+    ///
+    /// When it is too long, what to write is worth more than the end of the explanation.
+    pub fn note(&self) -> String {
+        let place = match &*self.field {
+            "" => String::new(),
+            field => format!("{field}: "),
+        };
+        let text = self.text(NOTE.saturating_sub(place.len()));
+        cut(&format!("{place}{text}"), NOTE)
+    }
+
+    /// What is wrong and what to write, in at most about so many bytes; a longer fix stays whole.
+    pub fn text(&self, bytes: usize) -> String {
+        let fix = match &*self.hint {
+            "" => String::new(),
+            hint => format!(" Write: {hint}"),
+        };
+        match fix.len() < bytes / 2 {
+            true => cut(&self.message, bytes.saturating_sub(fix.len())) + &fix,
+            false => self.message.clone() + &fix,
+        }
+    }
+
     /// How bad it is.
     pub fn severity(&self) -> Severity {
         self.code.severity()
     }
+}
+
+/// The beginning of a text, in whole characters, when it is longer than `bytes`.
+pub fn cut(text: &str, bytes: usize) -> String {
+    if text.len() <= bytes {
+        return text.into();
+    }
+    let end = text.floor_char_boundary(bytes.saturating_sub('…'.len_utf8()));
+    format!("{}…", text.get(..end).unwrap_or_default())
 }
 
 impl Serialize for Diagnostic {

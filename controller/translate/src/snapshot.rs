@@ -2,7 +2,7 @@
 //!
 //! Objects are shared, never copied and never changed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::{ConfigMap, Service};
@@ -63,6 +63,26 @@ impl Snapshot {
         let mut snapshot = self.clone();
         snapshot.insert(ingress.into());
         snapshot
+    }
+
+    /// The same without Ingresses.
+    #[must_use]
+    pub fn without_ingresses(&self) -> Self {
+        self.only(&BTreeSet::new())
+    }
+
+    /// The same with no other Ingresses than these.
+    pub(crate) fn only(&self, keys: &BTreeSet<&ObjectKey>) -> Self {
+        let among = |all: &BTreeMap<ObjectKey, Arc<Ingress>>| {
+            let found = keys.iter().filter_map(|key| all.get_key_value(*key));
+            let found = found.map(|(key, ingress)| (key.clone(), Arc::clone(ingress)));
+            Arc::new(found.collect())
+        };
+        Self {
+            ingresses: among(&self.ingresses),
+            refused: among(&self.refused),
+            ..self.clone()
+        }
     }
 
     /// Takes an object in place of the one that has its kind and name, if there is one.
@@ -164,6 +184,13 @@ impl Snapshot {
 
     pub(crate) fn ingresses(&self) -> impl Iterator<Item = (&ObjectKey, &Arc<Ingress>)> {
         self.ingresses.iter()
+    }
+
+    /// Every Ingress, or what stands for it; of two with one name the one that counts.
+    pub(crate) fn every_ingress(&self) -> impl Iterator<Item = (&ObjectKey, &Arc<Ingress>)> {
+        let refused = self.refused.iter();
+        let refused = refused.filter(|(key, _)| !self.ingresses.contains_key(key));
+        self.ingresses.iter().chain(refused)
     }
 
     /// What can be told of the Ingresses that cannot be used.

@@ -1,0 +1,135 @@
+//! Which Ingresses have a say in what is said of one: those that claim a name that it claims.
+//!
+//! Whoever asks about one Ingress of thousands need not translate them all. What [`translate`]
+//! finds in an object depends on the object itself, on classes and Services, and on the Ingresses that
+//! claim one of its names; a property test holds that nothing else does. The one exception is an
+//! Ingress that spends nearly all that its expressions may cost on hosts that it has apart.
+//!
+//! [`translate`]: crate::translate
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use k8s_openapi::api::networking::v1::Ingress;
+use portreeve_table::HostPattern;
+
+use crate::ingress::{self, Claims};
+use crate::object::ObjectKey;
+use crate::options::Profile;
+use crate::snapshot::Snapshot;
+
+/// An index of all Ingresses by the names that they claim, kept from one snapshot to the next.
+#[derive(Debug, Default)]
+pub struct Neighbours {
+    known: BTreeMap<ObjectKey, Known>,
+    by_name: BTreeMap<HostPattern, BTreeSet<ObjectKey>>,
+}
+
+/// An Ingress and its names. It is kept itself, so that no other one can be where it was.
+#[derive(Debug)]
+struct Known {
+    ingress: Arc<Ingress>,
+    names: BTreeSet<HostPattern>,
+}
+
+impl Neighbours {
+    /// Takes in what a snapshot has, which costs little for what it had before.
+    pub fn update(&mut self, snapshot: &Snapshot) {
+        let mut before = std::mem::take(&mut self.known);
+        for (key, ingress) in snapshot.every_ingress() {
+            let same = before.remove(key);
+            let same = same.filter(|known| {
+                Arc::ptr_eq(&known.ingress, ingress) || {
+                    self.forget(key, known);
+                    false
+                }
+            });
+            let known = same.unwrap_or_else(|| self.learn(key, ingress));
+            self.known.insert(key.clone(), known);
+        }
+        for (key, known) in &before {
+            self.forget(key, known);
+        }
+    }
+
+    /// The snapshot with `candidate` in place of the one that has its name, and without the
+    /// Ingresses that have no say in what is said of it. All have in one whose default backend is
+    /// for all hosts.
+    #[must_use]
+    pub fn around(&self, snapshot: &Snapshot, candidate: Ingress) -> Snapshot {
+        let key = ObjectKey::of(&candidate.metadata);
+        let claims = ingress::claims(&key, &candidate, Profile::default());
+        if claims.is_catch_all {
+            return snapshot.with(candidate);
+        }
+        let mut asked = BTreeSet::new();
+        for name in names(&claims) {
+            asked.extend(wildcards(&name));
+            asked.insert(name);
+        }
+        let found = asked.iter().filter_map(|name| self.by_name.get(name));
+        let found: BTreeSet<_> = found.flatten().collect();
+        snapshot.only(&found).with(candidate)
+    }
+
+    fn learn(&mut self, key: &ObjectKey, ingress: &Arc<Ingress>) -> Known {
+        let names = names(&ingress::claims(key, ingress, Profile::default()));
+        for name in &names {
+            let claimers = self.by_name.entry(name.clone()).or_default();
+            claimers.insert(key.clone());
+        }
+        Known {
+            ingress: Arc::clone(ingress),
+            names,
+        }
+    }
+
+    fn forget(&mut self, key: &ObjectKey, known: &Known) {
+        for name in &known.names {
+            if let Some(claimers) = self.by_name.get_mut(name) {
+                claimers.remove(key);
+                if claimers.is_empty() {
+                    self.by_name.remove(name);
+                }
+            }
+        }
+    }
+}
+
+/// The names that an Ingress claims in one way or another. Its profile has no part in that.
+fn names(claims: &Claims) -> BTreeSet<HostPattern> {
+    let mut names: BTreeSet<_> = claims.hosts().cloned().collect();
+    names.extend(claims.tls.iter().flat_map(|tls| tls.hosts.iter().cloned()));
+    names.extend(claims.settings.aliases.iter().cloned());
+    if claims.settings.from_to_www == Some(true) {
+        let others: Vec<_> = names.iter().filter_map(other_www).collect();
+        names.extend(others);
+    }
+    if claims.is_catch_all {
+        names.insert(HostPattern::Any);
+    }
+    names
+}
+
+/// The name with `www.`, or without.
+fn other_www(name: &HostPattern) -> Option<HostPattern> {
+    let HostPattern::Exact(name) = name else {
+        return None;
+    };
+    match name.strip_prefix("www.") {
+        Some(without) => HostPattern::parse(without).ok(),
+        None => HostPattern::parse(&format!("www.{name}")).ok(),
+    }
+}
+
+/// The wildcards that a name stands under.
+fn wildcards(name: &HostPattern) -> Vec<HostPattern> {
+    let (HostPattern::Exact(name) | HostPattern::Wildcard(name)) = name else {
+        return Vec::new();
+    };
+    let dots = name.match_indices('.');
+    let parents = dots.filter_map(|(at, _)| name.get(at + 1..));
+    parents
+        .map(|parent| HostPattern::Wildcard(parent.into()))
+        .collect()
+}
