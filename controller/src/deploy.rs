@@ -57,6 +57,7 @@ fn every_flag_is_one_and_names_what_there_is() {
     let controller = class["spec"]["controller"].as_str().unwrap();
     assert!(
         options
+            .settings
             .controller_class
             .iter()
             .any(|class| class == controller)

@@ -18,8 +18,8 @@ use crate::events::{Board, Notice};
 use crate::holdoff::Holdoff;
 use crate::losses::{Limit, Losses, Verdict};
 use crate::published::Published;
-use crate::say::say;
 use crate::status::Seen;
+use portreeve_process::say;
 
 #[cfg(test)]
 mod tests;

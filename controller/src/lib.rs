@@ -5,7 +5,6 @@
 mod admin;
 mod bucket;
 mod build;
-mod client;
 mod counts;
 #[cfg(test)]
 mod deploy;
@@ -22,7 +21,6 @@ mod options;
 pub mod pki;
 mod published;
 mod refusal;
-mod say;
 #[cfg(test)]
 mod scripted;
 pub mod serve;

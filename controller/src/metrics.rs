@@ -6,45 +6,16 @@
 use std::fmt::Write;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use portreeve_process::metrics::{self, Family, Samples, flag, one};
 use portreeve_translate::Severity;
+use portreeve_watch::families;
 
 use crate::admin::State;
 use crate::counts::Count;
 use crate::serve::Refusal;
 
-/// A metric family.
-#[derive(Debug)]
-pub(crate) struct Family {
-    /// Its name.
-    pub(crate) name: &'static str,
-    /// Whether it only ever goes up.
-    pub(crate) is_counter: bool,
-    /// What it says, in one sentence.
-    pub(crate) help: &'static str,
-    /// Its label, if it has one.
-    pub(crate) label: Option<&'static str>,
-    read: fn(&State) -> Samples,
-}
-
-/// Values, each with the value of the family's label.
-type Samples = Vec<(&'static str, f64)>;
-
-macro_rules! families {
-    ($($name:literal $kind:ident $label:expr, $help:literal, $read:expr;)*) => {
-        /// Every family but those of [`Count`], in the order in which they are shown.
-        pub(crate) const FAMILIES: &[Family] = &[$(Family {
-            name: $name,
-            is_counter: families!(@$kind),
-            help: $help,
-            label: $label,
-            read: $read,
-        },)*];
-    };
-    (@counter) => { true };
-    (@gauge) => { false };
-}
-
-families! {
+/// Every family but those of watches and of [`Count`], in the order in which they are shown.
+pub(crate) const FAMILIES: &[Family<State>] = portreeve_process::families! {
     "portreeve_build_info" gauge Some("version"),
         "1, labelled with the version.", |_| vec![(env!("CARGO_PKG_VERSION"), 1.0)];
     "portreeve_ready" gauge None,
@@ -79,55 +50,16 @@ families! {
         |state| one(state.fleet.rejections() as f64);
     "portreeve_sessions_refused_total" counter Some("reason"),
         "Connections that were not given a session, by reason.", refusals;
-    "portreeve_watch_objects" gauge Some("kind"),
-        "Objects that are known, by kind.", |state| watches(state, |kind| kind.objects as f64);
-    "portreeve_watch_synced" gauge Some("kind"),
-        "1 when every object of the kind is known.", |state| watches(state, |kind| flag(kind.synced));
-    "portreeve_watch_silent_seconds" gauge Some("kind"),
-        "How long ago the API server last said anything about the kind.",
-        |state| watches(state, |kind| kind.silent as f64);
-    "portreeve_watch_relists_total" counter Some("kind"),
-        "How often a whole kind was listed again.", |state| watches(state, |kind| kind.relists as f64);
-    "portreeve_watch_errors_total" counter Some("kind"),
-        "How often the watch of a kind failed.", |state| watches(state, |kind| kind.errors as f64);
-    "portreeve_watch_unreadable_total" counter Some("kind"),
-        "Events whose object could not be read; its last good value stays.",
-        |state| watches(state, |kind| kind.unreadable as f64);
-}
+};
 
 /// The whole exposition.
 pub(crate) fn render(state: &State) -> String {
-    let mut text = String::new();
-    for family in FAMILIES {
-        head(&mut text, family.name, family.help, family.is_counter);
-        for (value, sample) in (family.read)(state) {
-            let label = family.label.map(|label| format!("{{{label}=\"{value}\"}}"));
-            let _ = writeln!(
-                text,
-                "{}{} {sample}",
-                family.name,
-                label.unwrap_or_default()
-            );
-        }
-    }
+    let mut text = metrics::render(FAMILIES, state) + &metrics::render(families(), state);
     for count in Count::ALL {
-        head(&mut text, count.name(), count.help(), true);
+        metrics::head(&mut text, count.name(), count.help(), true);
         let _ = writeln!(text, "{} {}", count.name(), state.counts.get(*count));
     }
     text
-}
-
-fn head(text: &mut String, name: &str, help: &str, is_counter: bool) {
-    let kind = if is_counter { "counter" } else { "gauge" };
-    let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} {kind}");
-}
-
-fn one(value: f64) -> Samples {
-    vec![("", value)]
-}
-
-fn flag(holds: bool) -> f64 {
-    u8::from(holds).into()
 }
 
 fn seconds(time: SystemTime) -> f64 {
@@ -180,12 +112,6 @@ fn refusals(state: &State) -> Samples {
     let all = Refusal::ALL.iter();
     let all = all.map(|refusal| (refusal.as_str(), state.fleet.refusals(*refusal) as f64));
     all.collect()
-}
-
-fn watches(state: &State, read: fn(&portreeve_watch::KindHealth) -> f64) -> Samples {
-    let kinds = state.health.kinds();
-    let samples = kinds.iter().map(|kind| (kind.kind.as_str(), read(kind)));
-    samples.collect()
 }
 
 #[cfg(test)]

@@ -7,9 +7,9 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use clap::{ArgAction, Parser};
-use portreeve_table::{CertKey, Forbidden, TargetRange, Targets};
-use portreeve_translate::{ByName, ObjectKey, Profile};
-use portreeve_watch::Scope;
+use portreeve_settings::Settings;
+use portreeve_table::Forbidden;
+use portreeve_translate::ObjectKey;
 
 use crate::losses::Limit;
 
@@ -25,118 +25,9 @@ Examples:
 #[derive(Clone, Debug, Parser)]
 #[command(name = "portreeve-controller", version, after_help = EXAMPLES, max_term_width = 100)]
 pub struct Options {
-    /// Talk to the API server that this file names.
-    ///
-    /// By default the Pod's ServiceAccount is used, and outside a cluster what kubectl would use.
-    #[arg(
-        long,
-        value_name = "FILE",
-        env = "PORTREEVE_KUBECONFIG",
-        help_heading = "Kubernetes"
-    )]
-    pub kubeconfig: Option<PathBuf>,
-
-    /// Watch this namespace and no other.
-    #[arg(
-        long,
-        value_name = "NAME",
-        env = "PORTREEVE_WATCH_NAMESPACE",
-        default_value = "",
-        conflicts_with = "watch_namespace_selector",
-        hide_default_value = true,
-        help_heading = "Kubernetes"
-    )]
-    pub watch_namespace: String,
-
-    /// Watch the namespaces whose labels this selector takes, such as `team=shop`.
-    #[arg(
-        long,
-        value_name = "SELECTOR",
-        env = "PORTREEVE_WATCH_NAMESPACE_SELECTOR",
-        default_value = "",
-        hide_default_value = true,
-        help_heading = "Kubernetes"
-    )]
-    pub watch_namespace_selector: String,
-
-    /// Serve Ingresses that name this class by the annotation `kubernetes.io/ingress.class`; can be
-    /// given more than once.
-    #[arg(
-        long = "ingress-class",
-        value_name = "NAME",
-        env = "PORTREEVE_INGRESS_CLASS",
-        value_delimiter = ',',
-        default_values = ["portreeve", "nginx"],
-        help_heading = "Ingress classes"
-    )]
-    pub ingress_class: Vec<String>,
-
-    /// Serve Ingresses of IngressClasses with this controller; can be given more than once.
-    #[arg(
-        long = "controller-class",
-        value_name = "STRING",
-        env = "PORTREEVE_CONTROLLER_CLASS",
-        value_delimiter = ',',
-        default_values = ["portreeve.dev/ingress-controller", "k8s.io/ingress-nginx"],
-        help_heading = "Ingress classes"
-    )]
-    pub controller_class: Vec<String>,
-
-    /// Take the classes of `--ingress-class` by their names as well, whether or not there are
-    /// IngressClasses of these names, and whatever their controllers are.
-    #[arg(long, value_name = "BOOL", env = "PORTREEVE_INGRESS_CLASS_BY_NAME", num_args = 0..=1, default_value_t = false, default_missing_value = "true", action = ArgAction::Set, help_heading = "Ingress classes")]
-    pub ingress_class_by_name: bool,
-
-    /// Serve Ingresses that name no class at all.
-    #[arg(long, value_name = "BOOL", env = "PORTREEVE_WATCH_INGRESS_WITHOUT_CLASS", num_args = 0..=1, default_value_t = false, default_missing_value = "true", action = ArgAction::Set, help_heading = "Ingress classes")]
-    pub watch_ingress_without_class: bool,
-
-    /// How Ingresses without an IngressClass object are read.
-    #[arg(
-        long,
-        value_name = "PROFILE",
-        env = "PORTREEVE_PROFILE",
-        default_value = "standard",
-        help_heading = "Ingress classes"
-    )]
-    pub profile: Profile,
-
-    /// Serve the certificate of this Secret for names that have none.
-    #[arg(
-        long,
-        value_name = "NAMESPACE/NAME",
-        env = "PORTREEVE_DEFAULT_SSL_CERTIFICATE",
-        help_heading = "Translation"
-    )]
-    pub default_ssl_certificate: Option<CertKey>,
-
-    /// Let Services lead here, whatever forbids it: an address or a range, on one port or on all,
-    /// such as `10.0.0.0/8` or `10.0.0.1:443`; can be given more than once.
-    ///
-    /// This machine, its link, the metadata of clouds, the API server, and what controllers and
-    /// proxies listen on for each other and for probes are forbidden by themselves.
-    #[arg(
-        long,
-        value_name = "TARGET",
-        env = "PORTREEVE_ALLOW_TARGET",
-        value_delimiter = ',',
-        help_heading = "Translation"
-    )]
-    pub allow_target: Vec<TargetRange>,
-
-    /// Let no Service lead here; can be given more than once.
-    #[arg(
-        long,
-        value_name = "TARGET",
-        env = "PORTREEVE_FORBID_TARGET",
-        value_delimiter = ',',
-        help_heading = "Translation"
-    )]
-    pub forbid_target: Vec<TargetRange>,
-
-    /// Do not serve Services of type ExternalName.
-    #[arg(long, value_name = "BOOL", env = "PORTREEVE_DISABLE_SVC_EXTERNAL_NAME", num_args = 0..=1, default_value_t = false, default_missing_value = "true", action = ArgAction::Set, help_heading = "Translation")]
-    pub disable_svc_external_name: bool,
+    /// What is watched, and how it is read.
+    #[command(flatten)]
+    pub settings: Settings,
 
     /// Hold back a change that takes away more than this share of the routes that serve, in
     /// percent; 100 holds nothing back.
@@ -235,17 +126,6 @@ pub struct Options {
     #[arg(long, value_name = "BOOL", env = "PORTREEVE_DISABLE_LEADER_ELECTION", num_args = 0..=1, default_value_t = false, default_missing_value = "true", action = ArgAction::Set, help_heading = "Leadership")]
     pub disable_leader_election: bool,
 
-    /// The namespace of our own objects: the Lease and the Secrets of our certificates.
-    ///
-    /// By default the Pod's own, and outside a cluster the kubeconfig's.
-    #[arg(
-        long,
-        value_name = "NAME",
-        env = "POD_NAMESPACE",
-        help_heading = "Leadership"
-    )]
-    pub namespace: Option<String>,
-
     /// What this controller is called among its siblings.
     #[arg(
         long,
@@ -290,15 +170,6 @@ pub struct Options {
 }
 
 impl Options {
-    /// Which namespaces are watched.
-    pub fn scope(&self) -> Scope {
-        match (&*self.watch_namespace, &*self.watch_namespace_selector) {
-            ("", "") => Scope::All,
-            ("", selector) => Scope::Selected(selector.into()),
-            (namespace, _) => Scope::One(namespace.into()),
-        }
-    }
-
     /// What is too great a loss to be believed at once.
     pub(crate) fn loss_limit(&self) -> Limit {
         Limit {
@@ -307,39 +178,15 @@ impl Options {
         }
     }
 
-    /// Where requests may be sent and where not, as far as flags say it: not to our own listeners
-    /// where their addresses are given.
-    fn targets(&self) -> Targets {
-        let mut targets = Targets::default();
-        for target in &self.allow_target {
-            targets.allow(target.clone());
-        }
-        for target in &self.forbid_target {
-            targets.deny(target.clone(), Forbidden::Listed);
-        }
-        let own = [self.config_listen, self.admin];
-        for own in own.iter().filter(|own| !own.ip().is_unspecified()) {
-            targets.deny((*own).into(), Forbidden::Own);
-        }
-        targets
-    }
-
     /// What a translation depends on.
     pub fn translation(&self) -> portreeve_translate::Options {
-        portreeve_translate::Options {
-            ingress_classes: self.ingress_class.clone(),
-            controllers: self.controller_class.clone(),
-            watch_without_class: self.watch_ingress_without_class,
-            class_by_name: match self.ingress_class_by_name {
-                true => ByName::Yes,
-                false => ByName::No,
-            },
-            profile: self.profile,
-            default_cert: self.default_ssl_certificate.clone(),
-            external_names: !self.disable_svc_external_name,
-            targets: self.targets(),
-            ..portreeve_translate::Options::default()
+        let mut translation = self.settings.translation();
+        // Not to our own listeners where their addresses are given.
+        let own = [self.config_listen, self.admin];
+        for own in own.iter().filter(|own| !own.ip().is_unspecified()) {
+            translation.targets.deny((*own).into(), Forbidden::Own);
         }
+        translation
     }
 }
 
@@ -368,6 +215,7 @@ fn seconds(text: &str) -> Result<Duration, String> {
 mod tests {
     use super::*;
     use clap::CommandFactory;
+    use portreeve_table::Targets;
 
     fn parse(arguments: &[&str]) -> Result<Options, clap::Error> {
         let program = ["portreeve-controller"];
@@ -380,20 +228,9 @@ mod tests {
     }
 
     #[test]
-    fn the_scope_is_all_or_one_or_selected() {
-        assert_eq!(parse(&[]).unwrap().scope(), Scope::All);
-        let one = parse(&["--watch-namespace", "shop"]).unwrap().scope();
-        assert_eq!(one, Scope::One("shop".into()));
-        let selected = parse(&["--watch-namespace-selector=team=shop"]).unwrap();
-        assert_eq!(selected.scope(), Scope::Selected("team=shop".into()));
-        let both = ["--watch-namespace=a", "--watch-namespace-selector=b=c"];
-        assert!(parse(&both).is_err());
-    }
-
-    #[test]
     fn switches_are_written_as_ingress_nginx_writes_them() {
-        let given = parse(&["--update-status=false", "--watch-ingress-without-class"]).unwrap();
-        assert!(!given.update_status && given.watch_ingress_without_class);
+        let given = parse(&["--update-status=false", "--disable-leader-election"]).unwrap();
+        assert!(!given.update_status && given.disable_leader_election);
         assert!(parse(&["--update-status=perhaps"]).is_err());
     }
 
@@ -406,14 +243,8 @@ mod tests {
         assert_eq!(check(&usual, "10.0.0.1:80"), None);
         // It is not known what every address of this machine is.
         assert_eq!(check(&usual, "10.0.0.1:9443"), None);
-        let given = [
-            "--allow-target=10.0.0.1,127.0.0.1:80",
-            "--forbid-target=10.0.0.0/8",
-        ];
-        let given = targets(&[&given[..], &["--admin=10.0.0.1:10255"]].concat());
+        let given = targets(&["--allow-target=10.0.0.1", "--admin=10.0.0.1:10255"]);
         assert_eq!(check(&given, "10.0.0.1:10255"), None);
-        assert_eq!(check(&given, "127.0.0.1:80"), None);
-        assert_eq!(check(&given, "10.0.0.2:80"), Some(Forbidden::Listed));
     }
 
     #[test]
@@ -423,10 +254,7 @@ mod tests {
             "--hold-losses-above=101",
             "--hold-losses-for=0s",
             "--publish-service=web",
-            "--profile=nice",
             "--admin=x",
-            "--allow-target=web:80",
-            "--forbid-target=10.0.0.0/64",
         ] {
             assert!(parse(&[wrong]).is_err(), "{wrong}");
         }

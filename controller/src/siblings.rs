@@ -9,7 +9,7 @@ use kube::{Api, Client};
 use tokio::time::timeout;
 
 use crate::refusal::refusal;
-use crate::say::say;
+use portreeve_process::say;
 
 /// How long the API server has to say so: the process is about to end.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(5);

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use portreeve_settings::{ClientError, Reached, client};
 use portreeve_table::Forbidden;
 use portreeve_translate::Own;
 use portreeve_watch::{Health, Kinds, Store};
@@ -15,7 +16,6 @@ use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
 
 use crate::admin;
-use crate::client::{self, ClientError, Reached};
 use crate::counts::Counts;
 use crate::events::{Board, Herald};
 use crate::guard::Guard;
@@ -23,10 +23,10 @@ use crate::lanes::{self, Tell};
 use crate::lease::{Candidate, Elector, Leadership, Timing};
 use crate::options::Options;
 use crate::pki::{Home, Keeper};
-use crate::say::say;
 use crate::serve::{Fleet, Reporter, Server};
 use crate::siblings;
 use crate::status::{Farewell, Source, Writer};
+use portreeve_process::say;
 
 /// How often it is looked whether the API server is still heard of.
 const LOOK: Duration = Duration::from_secs(1);
@@ -74,16 +74,16 @@ async fn serve(options: Options) -> Result<(), Fatal> {
     let Reached {
         client,
         api_servers,
-    } = client::client(options.kubeconfig.as_deref()).await?;
+    } = client(options.settings.kubeconfig.as_deref()).await?;
 
-    let namespace = options.namespace.clone();
+    let namespace = options.settings.namespace.clone();
     let namespace = namespace.unwrap_or_else(|| client.default_namespace().to_string());
     let (elector, leadership) = elector(&client, &namespace, &options);
     let guard = Guard::of(&leadership);
     let store = Store::start(
         client.clone(),
         portreeve_watch::Options {
-            scope: options.scope(),
+            scope: options.settings.scope(),
             kinds: Kinds::all().with_parameters(&namespace),
         },
         |problem| say(format_args!("portreeve-controller: {problem}")),
@@ -266,7 +266,7 @@ async fn look(health: Health, fresh: watch::Sender<bool>) {
     let mut look = tokio::time::interval(LOOK);
     loop {
         look.tick().await;
-        let is_fresh = admin::is_fresh(&health);
+        let is_fresh = health.is_fresh();
         fresh.send_if_modified(|was| std::mem::replace(was, is_fresh) != is_fresh);
     }
 }

@@ -2,20 +2,11 @@
 //!
 //! Nothing here changes anything, and no secret is shown.
 
-use std::convert::Infallible;
 use std::sync::Arc;
-use std::time::Duration;
 
-use bytes::Bytes;
-use http::header::{ALLOW, CONTENT_TYPE};
-use http::{HeaderValue, Method, Request, Response, StatusCode};
-use http_body_util::Full;
-use hyper::body::Incoming;
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use http::StatusCode;
+use portreeve_process::admin::{self, Answer, text};
+use tokio::net::TcpListener;
 
 use crate::drain::Drain;
 use crate::listen::ListenError;
@@ -23,11 +14,6 @@ use crate::metrics::{Metrics, render};
 use crate::options::Listen;
 use crate::state::Current;
 use crate::wiring::say_listening;
-
-/// How many may ask at once.
-const MAX_CONNECTIONS: usize = 64;
-/// How long one may take to ask.
-const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What the answers are made from.
 #[derive(Debug)]
@@ -76,46 +62,10 @@ pub(crate) async fn serve(listener: std::net::TcpListener, state: Arc<State>) {
     let Ok(listener) = TcpListener::from_std(listener) else {
         return;
     };
-    let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
-    loop {
-        let Ok(place) = Arc::clone(&places).acquire_owned().await else {
-            return;
-        };
-        match listener.accept().await {
-            Ok((stream, _)) => {
-                let state = Arc::clone(&state);
-                tokio::spawn(async move {
-                    connection(stream, state).await;
-                    drop(place);
-                });
-            }
-            Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
-        }
-    }
+    admin::serve(listener, move |path| answer(&state, path)).await;
 }
 
-async fn connection(stream: TcpStream, state: Arc<State>) {
-    let service = service_fn(|request: Request<Incoming>| {
-        let response = answer(&state, request.method(), request.uri().path());
-        async move { Ok::<_, Infallible>(response) }
-    });
-    let mut builder = http1::Builder::new();
-    builder
-        .timer(TokioTimer::new())
-        .header_read_timeout(PATIENCE);
-    let _ = builder
-        .serve_connection(TokioIo::new(stream), service)
-        .await;
-}
-
-fn answer(state: &State, method: &Method, path: &str) -> Response<Full<Bytes>> {
-    if !matches!(*method, Method::GET | Method::HEAD) {
-        let mut response = text(StatusCode::METHOD_NOT_ALLOWED, "only GET\n");
-        response
-            .headers_mut()
-            .insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
-        return response;
-    }
+fn answer(state: &State, path: &str) -> Answer {
     match path {
         "/livez" => text(StatusCode::OK, "ok\n"),
         "/readyz" | "/healthz" if state.is_ready() => text(StatusCode::OK, "ok\n"),
@@ -127,30 +77,14 @@ fn answer(state: &State, method: &Method, path: &str) -> Response<Full<Bytes>> {
             let all = render(state);
             // What is gone has now been told to the end.
             state.metrics.forget_gone();
-            typed(all, "text/plain; version=0.0.4; charset=utf-8")
+            admin::metrics(all)
         }
-        "/config" => match serde_json::to_string_pretty(&state.current.load().config) {
-            Ok(json) => typed(json + "\n", "application/json"),
-            Err(error) => text(StatusCode::INTERNAL_SERVER_ERROR, &format!("{error}\n")),
-        },
+        "/config" => admin::json(&state.current.load().config),
         _ => text(
             StatusCode::NOT_FOUND,
             "here are /livez, /readyz, /healthz, /metrics and /config\n",
         ),
     }
-}
-
-fn text(status: StatusCode, text: &str) -> Response<Full<Bytes>> {
-    let mut response = typed(text.to_string(), "text/plain; charset=utf-8");
-    *response.status_mut() = status;
-    response
-}
-
-fn typed(text: String, media_type: &'static str) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::from(text));
-    let media_type = HeaderValue::from_static(media_type);
-    response.headers_mut().insert(CONTENT_TYPE, media_type);
-    response
 }
 
 #[cfg(test)]
@@ -165,16 +99,11 @@ mod tests {
     #[test]
     fn ready_means_a_configuration() {
         let state = state();
-        assert_eq!(answer(&state, &Method::GET, "/readyz").status(), 503);
-        assert_eq!(answer(&state, &Method::GET, "/livez").status(), 200);
+        assert_eq!(answer(&state, "/readyz").status(), 503);
+        assert_eq!(answer(&state, "/livez").status(), 200);
         let before = state.current.load();
         let generation = before.next(Config::default(), Arc::default(), &state.metrics);
         state.current.store(generation);
-        assert_eq!(answer(&state, &Method::GET, "/readyz").status(), 200);
-    }
-
-    #[test]
-    fn nothing_can_be_changed() {
-        assert_eq!(answer(&state(), &Method::POST, "/config").status(), 405);
+        assert_eq!(answer(&state, "/readyz").status(), 200);
     }
 }

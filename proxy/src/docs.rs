@@ -4,6 +4,7 @@ use std::fmt::Write;
 use std::path::Path;
 
 use clap::CommandFactory;
+use portreeve_process::pages;
 
 use crate::accesslog;
 use crate::error::Reason;
@@ -14,48 +15,19 @@ fn check(name: &str, expected: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("../docs")
         .join(name);
-    if std::env::var_os("UPDATE").is_some() {
-        std::fs::write(&path, expected).unwrap();
-    }
-    let found = std::fs::read_to_string(&path).unwrap_or_default();
-    assert_eq!(
-        found, expected,
-        "docs/{name} is stale: run UPDATE=1 cargo test -p portreeve-proxy docs"
-    );
+    pages::check(&path, expected).unwrap_or_else(|stale| {
+        let hint = "run UPDATE=1 cargo test -p portreeve-proxy docs";
+        panic!("docs/{name} is stale: {hint}\n{}", stale.found)
+    });
 }
 
 #[test]
 fn flags() {
-    let mut page = "# The proxy's flags\n\nGenerated from `proxy/src/options.rs`.\nEvery flag can also be given by its environment variable.\n".to_string();
-    let mut command = Options::command();
-    command.build();
-    let mut heading = String::new();
-    for flag in command.get_arguments().filter(|a| a.get_env().is_some()) {
-        let group = flag.get_help_heading().unwrap_or_default();
-        if group != heading {
-            heading = group.to_string();
-            let _ = writeln!(page, "\n## {heading}");
-        }
-        let name = flag.get_long().unwrap();
-        let value = flag.get_value_names().map_or("", |names| names[0].as_str());
-        let help = flag
-            .get_long_help()
-            .or(flag.get_help())
-            .unwrap()
-            .to_string();
-        let _ = writeln!(page, "\n### `--{name} {value}`\n\n{}", sentences(&help));
-        let default: Vec<_> = flag
-            .get_default_values()
-            .iter()
-            .map(|v| v.to_string_lossy())
-            .collect();
-        let env = flag.get_env().unwrap().to_string_lossy();
-        if !default.is_empty() {
-            let _ = writeln!(page, "Default: `{}`.", default.join(","));
-        }
-        let _ = writeln!(page, "Environment: `{env}`.");
-    }
-    check("flags.md", &page);
+    let page = "# The proxy's flags\n\nGenerated from `proxy/src/options.rs`.\nEvery flag can also be given by its environment variable.\n";
+    check(
+        "flags.md",
+        &(page.to_owned() + &pages::flags(Options::command())),
+    );
 }
 
 #[test]
@@ -67,13 +39,8 @@ fn metrics() {
             Kind::Gauge => "Gauge",
             Kind::Histogram => "Histogram",
         };
-        let _ = writeln!(
-            page,
-            "\n## `{}`\n\n{}\n{kind}{}.",
-            family.name,
-            family.help,
-            labels(family.labels)
-        );
+        let kind = format!("{kind}{}", labels(family.labels));
+        pages::metric(&mut page, family.name, family.help, &kind);
     }
     page.push_str("\n## Reasons\n\nThe values of the label `reason`, and of the field `reason` in the access log.\n\n");
     for reason in Reason::ALL {
@@ -114,9 +81,4 @@ fn labels(labels: &[&str]) -> String {
         [] => String::new(),
         labels => format!(" with the labels `{}`", labels.join("`, `")),
     }
-}
-
-/// One sentence per line.
-fn sentences(text: &str) -> String {
-    format!("{}.", text.replace(". ", ".\n").trim_end_matches('.'))
 }

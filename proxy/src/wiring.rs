@@ -1,11 +1,10 @@
 //! The whole process, put together from top to bottom.
 
-use std::fmt::Display;
-use std::io::Write;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use portreeve_process::say;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_rustls::TlsAcceptor;
 
@@ -218,9 +217,4 @@ fn bind_all(options: &Options, count: usize) -> Result<Vec<Vec<Socket>>, ListenE
 /// People and tests read this line to learn which port was taken.
 pub(crate) fn say_listening(what: &str, address: SocketAddr) {
     say(format_args!("portreeve-proxy: listening {what} {address}"));
-}
-
-/// Writes a line to standard error; that nobody may be there to read it is no reason to stop.
-pub(crate) fn say(line: impl Display) {
-    let _ = writeln!(std::io::stderr(), "{line}");
 }

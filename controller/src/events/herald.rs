@@ -12,7 +12,7 @@ use super::notice::Notice;
 use super::said::{Memory, Next, Saying};
 use crate::counts::{Count, Counts};
 use crate::guard::Guard;
-use crate::say::say;
+use portreeve_process::say;
 
 /// Says what stands on the board while this controller leads, one thing at a time.
 pub struct Herald {

@@ -11,7 +11,7 @@ use super::decide::{Action, Wish, decide};
 use super::leadership::{Leadership, Office};
 use super::observed::{Observed, named};
 use super::{LeaseError, Timing};
-use crate::say::say;
+use portreeve_process::say;
 
 /// Who stands for election, and where.
 #[derive(Debug, Clone)]

@@ -16,7 +16,7 @@ use super::material::{self, Material};
 use super::plan::{Plan, Step, plan};
 use super::{HomeError, PkiError};
 use crate::lease::Leadership;
-use crate::say::say;
+use portreeve_process::say;
 
 /// Every entry, the authority first: nothing can be said of the others without it.
 const ENTRIES: [Entry; 3] = [

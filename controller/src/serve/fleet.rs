@@ -12,7 +12,7 @@ use tokio::sync::watch;
 
 use super::peer::Ended;
 use super::refusal::Refusal;
-use crate::say::say;
+use portreeve_process::say;
 
 /// How many rejections of one proxy are remembered: a proxy says what it likes.
 const MANY: usize = 1000;

@@ -14,7 +14,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::address::{Addresses, ip};
 use crate::refusal::refusal;
-use crate::say::say;
+use portreeve_process::say;
 
 /// How often Pods are looked for.
 const LOOK: Duration = Duration::from_secs(10);

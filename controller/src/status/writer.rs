@@ -21,7 +21,7 @@ use super::steady::Steady;
 use crate::counts::{Count, Counts};
 use crate::events::{Board, Notice};
 use crate::guard::Guard;
-use crate::say::say;
+use portreeve_process::say;
 
 /// How long clearing may take when the process stops; Kubernetes ends it after 30 s by default.
 pub(crate) const FAREWELL: Duration = Duration::from_secs(15);

@@ -6,6 +6,11 @@ use tokio::time::Instant;
 
 use crate::kind::Watched;
 
+/// For how many seconds the API server may fail before others are better to ask.
+const FAILING: u64 = 30;
+/// For how many it may be silent: it gives a sign of life about once a minute.
+const SILENT: u64 = 180;
+
 /// How one kind's watch is doing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KindHealth {
@@ -40,6 +45,15 @@ impl Health {
     /// How each kind is doing now.
     pub fn kinds(&self) -> Vec<KindHealth> {
         self.0.iter().map(Vitals::read).collect()
+    }
+
+    /// Whether every watch has heard from the API server lately.
+    pub fn is_fresh(&self) -> bool {
+        self.kinds().iter().all(|kind| match kind.last_error {
+            Some(_) if kind.is_forbidden => true,
+            Some(_) => kind.silent < FAILING,
+            None => kind.silent < SILENT,
+        })
     }
 
     pub(crate) fn new(kinds: impl IntoIterator<Item = Watched>) -> Self {

@@ -33,6 +33,7 @@ impl fmt::Display for Watched {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Kinds {
     secrets: bool,
+    endpoints: bool,
     /// The namespace of the ConfigMaps that are.
     parameters: Option<Box<str>>,
 }
@@ -42,14 +43,17 @@ impl Kinds {
     pub fn all() -> Self {
         Self {
             secrets: true,
+            endpoints: true,
             parameters: None,
         }
     }
 
-    /// Every kind but Secrets, which are then unknown: for those who must never see one.
-    pub fn without_secrets() -> Self {
+    /// The kinds that a review depends on: neither Secrets, which are then unknown, nor endpoints,
+    /// of which there are many and which no Ingress names.
+    pub fn for_reviews() -> Self {
         Self {
             secrets: false,
+            endpoints: false,
             parameters: None,
         }
     }
@@ -74,6 +78,7 @@ impl Kinds {
         let all = Kind::ALL.into_iter();
         all.filter(|kind| match kind {
             Kind::Secret => self.secrets,
+            Kind::EndpointSlice => self.endpoints,
             Kind::ConfigMap => self.parameters.is_some(),
             _ => true,
         })

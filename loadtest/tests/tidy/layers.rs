@@ -4,7 +4,8 @@ use super::packages::{linked, ours};
 
 /// What each of our packages may link of ours, directly or through others. Whoever adds a package
 /// adds a line here.
-const LAYERS: [(&str, &[&str]); 8] = [
+const LAYERS: [(&str, &[&str]); 10] = [
+    ("portreeve-process", &[]),
     ("portreeve-table", &[]),
     ("portreeve-identity", &["portreeve-table"]),
     ("portreeve-translate", &["portreeve-table"]),
@@ -12,18 +13,34 @@ const LAYERS: [(&str, &[&str]); 8] = [
         "portreeve-proxy",
         &[
             "portreeve-identity",
+            "portreeve-process",
             "portreeve-table",
             "portreeve-translate",
         ],
     ),
     (
         "portreeve-watch",
-        &["portreeve-table", "portreeve-translate"],
+        &[
+            "portreeve-process",
+            "portreeve-table",
+            "portreeve-translate",
+        ],
+    ),
+    (
+        "portreeve-settings",
+        &[
+            "portreeve-process",
+            "portreeve-table",
+            "portreeve-translate",
+            "portreeve-watch",
+        ],
     ),
     (
         "portreeve-controller",
         &[
             "portreeve-identity",
+            "portreeve-process",
+            "portreeve-settings",
             "portreeve-table",
             "portreeve-translate",
             "portreeve-watch",

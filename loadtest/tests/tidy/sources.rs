@@ -57,8 +57,11 @@ fn only_the_worker_names_a_runtime() {
         "new_current_thread",
         "new_multi_thread",
     ];
-    // The controller has one runtime, and its wiring is where it is made.
-    let homes = ["proxy/src/worker.rs", "controller/src/wiring.rs"];
+    // The others have one runtime each, and their wiring is where it is made.
+    let homes = [
+        "controller/src/wiring.rs",
+        "proxy/src/worker.rs",
+    ];
     only_in(
         &names,
         |path| homes.contains(&path),

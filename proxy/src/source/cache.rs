@@ -17,7 +17,7 @@ use tokio::sync::{Mutex, Notify};
 use tokio::time::sleep;
 
 use super::Sink;
-use crate::wiring::say;
+use portreeve_process::say;
 
 /// The file in the folder.
 const FILE: &str = "config.jsonl";

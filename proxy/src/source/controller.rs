@@ -25,10 +25,10 @@ use tokio::time::sleep;
 
 use super::{Cache, Sink};
 use crate::metrics::Contact;
-use crate::wiring::say;
 use addresses::Addresses;
 use backoff::Backoff;
 use news::News;
+use portreeve_process::say;
 use session::Session;
 use standing::Standing;
 use telling::Telling;

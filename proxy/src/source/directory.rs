@@ -22,7 +22,7 @@ use super::changes::Changes;
 use super::tree::{self, Stamp};
 use crate::choice::unix_seconds;
 use crate::options::{Options, Profile};
-use crate::wiring::say;
+use portreeve_process::say;
 
 /// How long the directory must be quiet before it is read: editors and tools write in steps.
 const QUIET: Duration = Duration::from_millis(30);

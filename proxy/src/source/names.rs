@@ -23,7 +23,7 @@ use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::{Instant, sleep_until};
 
 use super::Sink;
-use crate::wiring::say;
+use portreeve_process::say;
 
 /// The shortest and the longest time that an answer is believed.
 const TTL: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));

@@ -45,27 +45,22 @@ async fn only_secrets_with_certificates_are_asked_for() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn without_secrets_none_is_asked_for() {
+async fn for_reviews_neither_secrets_nor_endpoints_are_asked_for() {
     let (api, client) = Api::new();
     let problems = Default::default();
-    let (scope, kinds) = (Scope::All, Kinds::without_secrets());
+    let (scope, kinds) = (Scope::All, Kinds::for_reviews());
     let store = start(client, Options { scope, kinds }, &problems);
     let mut world = World {
         api,
         store,
         problems,
     };
-    let kinds = ["ingresses", "ingressclasses", "services", "endpointslices"];
+    let kinds = ["ingresses", "ingressclasses", "services"];
     let _watches = world.empty(&kinds).await;
     world.changed().await;
-    assert!(
-        world
-            .store
-            .health()
-            .kinds()
-            .iter()
-            .all(|kind| kind.kind.as_str() != "Secret")
-    );
+    let watched = world.store.health().kinds();
+    let watched: Vec<_> = watched.iter().map(|kind| kind.kind.as_str()).collect();
+    assert_eq!(watched, ["Ingress", "IngressClass", "Service"]);
 }
 
 #[tokio::test(start_paused = true)]

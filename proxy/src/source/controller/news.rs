@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::wiring::say;
+use portreeve_process::say;
 
 /// So many different things are remembered; above that it is better to say one twice.
 const MANY: usize = 100;

@@ -17,7 +17,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use super::Following;
 use super::connect::Stream;
 use super::telling::{Disorder, Telling};
-use crate::wiring::say;
+use portreeve_process::say;
 
 /// How long a controller may be silent: it gives a sign of life every five seconds.
 const SILENCE: Duration = Duration::from_secs(15);

@@ -9,7 +9,7 @@ use portreeve_table::{Origin, Rejected, Told};
 
 use super::news::plain;
 use super::telling::Telling;
-use crate::wiring::say;
+use portreeve_process::say;
 
 /// So many are said at once; the rest is counted, and named in `nack`.
 const MANY: usize = 20;

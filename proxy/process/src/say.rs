@@ -4,6 +4,6 @@ use std::fmt::Display;
 use std::io::Write;
 
 /// Writes a line; that nobody may be there to read it is no reason to stop.
-pub(crate) fn say(line: impl Display) {
+pub fn say(line: impl Display) {
     let _ = writeln!(std::io::stderr(), "{line}");
 }

@@ -29,17 +29,19 @@ pub enum ClientError {
 }
 
 /// The API server, as it is reached.
-pub(crate) struct Reached {
-    pub(crate) client: Client,
+#[derive(Clone)]
+pub struct Reached {
+    /// A client, which gives up connecting after ten seconds.
+    pub client: Client,
     /// Where it is, as far as its addresses are known.
-    pub(crate) api_servers: Vec<SocketAddr>,
+    pub api_servers: Vec<SocketAddr>,
 }
 
 /// A client by the named file, else the Pod's ServiceAccount, else by kubectl's own rules.
 ///
 /// # Errors
 /// When none of them says where the API server is.
-pub(crate) async fn client(kubeconfig: Option<&Path>) -> Result<Reached, ClientError> {
+pub async fn client(kubeconfig: Option<&Path>) -> Result<Reached, ClientError> {
     let mut config = match kubeconfig {
         Some(file) => {
             let read = Kubeconfig::read_from(file)?;
