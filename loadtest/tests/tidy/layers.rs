@@ -4,7 +4,7 @@ use super::packages::{linked, ours};
 
 /// What each of our packages may link of ours, directly or through others. Whoever adds a package
 /// adds a line here.
-const LAYERS: [(&str, &[&str]); 10] = [
+const LAYERS: [(&str, &[&str]); 11] = [
     ("portreeve-process", &[]),
     ("portreeve-table", &[]),
     ("portreeve-identity", &["portreeve-table"]),
@@ -39,6 +39,17 @@ const LAYERS: [(&str, &[&str]); 10] = [
         "portreeve-controller",
         &[
             "portreeve-identity",
+            "portreeve-process",
+            "portreeve-settings",
+            "portreeve-table",
+            "portreeve-translate",
+            "portreeve-watch",
+        ],
+    ),
+    // It never sees a Secret, so it has nothing to do with who signs.
+    (
+        "portreeve-admission",
+        &[
             "portreeve-process",
             "portreeve-settings",
             "portreeve-table",

@@ -59,6 +59,7 @@ fn only_the_worker_names_a_runtime() {
     ];
     // The others have one runtime each, and their wiring is where it is made.
     let homes = [
+        "admission/src/wiring.rs",
         "controller/src/wiring.rs",
         "proxy/src/worker.rs",
     ];

@@ -1,0 +1,134 @@
+//! The listener for the API server: connections, of which there may be so many, and TLS on each.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::Request;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use portreeve_process::say;
+use rustls::ServerConfig;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, watch};
+use tokio::time::{interval, sleep, timeout};
+use tokio_rustls::TlsAcceptor;
+use tower::limit::GlobalConcurrencyLimitLayer;
+use tower::{BoxError, ServiceBuilder, ServiceExt};
+
+use crate::handler::Handler;
+use crate::refusal::Refusal;
+use crate::tls::Reload;
+
+/// How many connections there may be.
+const CONNECTIONS: usize = 256;
+/// How many reviews may be under way.
+const REVIEWS: usize = 128;
+/// How long a handshake may take.
+const HANDSHAKE: Duration = Duration::from_secs(5);
+/// How long a connection may wait for the head of its next request.
+const IDLE: Duration = Duration::from_secs(30);
+/// How long a review may take, with its reading: less than the API server waits.
+const REVIEW: Duration = Duration::from_secs(4);
+/// How much of a connection is read ahead, in bytes.
+const AHEAD: usize = 64 << 10;
+/// How often it is looked whether the certificate is another.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// The listener for the API server.
+pub(crate) struct Server {
+    pub(crate) handler: Arc<Handler>,
+    /// The TLS configuration now; `None` until there is a certificate.
+    pub(crate) tls: watch::Receiver<Option<Arc<ServerConfig>>>,
+    /// Whether a client certificate is asked for.
+    pub(crate) asks_certificate: bool,
+}
+
+/// Follows the files of the certificate for as long as the process lives.
+pub(crate) async fn follow(mut reload: Reload, tls: watch::Sender<Option<Arc<ServerConfig>>>) {
+    let mut said = String::new();
+    let mut look = interval(LOOK);
+    loop {
+        look.tick().await;
+        let now = match reload.refresh() {
+            Ok(true) => {
+                tls.send_replace(reload.config());
+                String::new()
+            }
+            Ok(false) => String::new(),
+            Err(error) => format!("portreeve-admission: {error}; it is looked at again"),
+        };
+        if now != said && !now.is_empty() {
+            say(&now);
+        }
+        said = now;
+    }
+}
+
+impl Server {
+    /// Answers until the process ends.
+    pub(crate) async fn run(self, listener: TcpListener) {
+        let server = Arc::new(self);
+        let places = Arc::new(Semaphore::new(CONNECTIONS));
+        let limit = GlobalConcurrencyLimitLayer::new(REVIEWS);
+        loop {
+            let Ok(place) = Arc::clone(&places).acquire_owned().await else {
+                return;
+            };
+            match listener.accept().await {
+                Ok((stream, _)) => {
+                    let (server, limit) = (Arc::clone(&server), limit.clone());
+                    tokio::spawn(async move {
+                        server.connection(stream, limit).await;
+                        drop(place);
+                    });
+                }
+                Err(_) => sleep(Duration::from_millis(100)).await,
+            }
+        }
+    }
+
+    async fn connection(&self, stream: TcpStream, limit: GlobalConcurrencyLimitLayer) {
+        // Without a certificate there is nothing to say, and nobody who would believe it.
+        let Some(config) = self.tls.borrow().clone() else {
+            return;
+        };
+        let handshake = TlsAcceptor::from(config).accept(stream);
+        let Ok(Ok(stream)) = timeout(HANDSHAKE, handshake).await else {
+            self.handler.counts().refused(Refusal::Handshake);
+            return;
+        };
+        let is_known = stream.get_ref().1.peer_certificates().is_some();
+        let is_nobody = self.asks_certificate && !is_known;
+        let answer = |request: Request<Incoming>| {
+            let handler = Arc::clone(&self.handler);
+            async move {
+                Ok::<_, Infallible>(match is_nobody {
+                    true => handler.refuse(Refusal::NoCertificate),
+                    false => handler.answer(request).await,
+                })
+            }
+        };
+        let bounded = ServiceBuilder::new()
+            .load_shed()
+            .layer(limit)
+            .timeout(REVIEW)
+            .service(tower::service_fn(answer));
+        let service = service_fn(|request| {
+            let bounded = bounded.clone();
+            async move {
+                let answered: Result<_, BoxError> = bounded.oneshot(request).await;
+                let answered = answered.unwrap_or_else(|_| self.handler.refuse(Refusal::Busy));
+                Ok::<_, Infallible>(answered)
+            }
+        });
+        let _ = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(IDLE)
+            .max_buf_size(AHEAD)
+            .serve_connection(TokioIo::new(stream), service)
+            .await;
+    }
+}

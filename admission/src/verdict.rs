@@ -1,0 +1,112 @@
+//! What a review comes to: findings that refuse the object, and findings that only warn.
+
+use std::collections::BTreeSet;
+
+use portreeve_translate::{Code, Diagnostic, Severity};
+
+/// How long a warning may be, in bytes: the API asks for no more characters (admission.k8s.io/v1).
+pub const WARNING: usize = 120;
+
+/// What a review comes to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It is none of our business.
+    Other,
+    /// It could not be reviewed, for this reason, and is let pass.
+    Unknown(&'static str),
+    /// It cannot be what it is said to be, for this reason.
+    Mismatched(String),
+    /// It was reviewed.
+    Reviewed {
+        /// Why it is refused, if it is.
+        errors: Vec<Diagnostic>,
+        /// What its author should know all the same.
+        warnings: Vec<Diagnostic>,
+    },
+}
+
+/// The kinds of verdicts, as metrics tell them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Allowed,
+    Denied,
+    Other,
+    Unknown,
+}
+
+impl Kind {
+    pub(crate) const ALL: [Self; 4] = [Self::Allowed, Self::Denied, Self::Other, Self::Unknown];
+
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Allowed => "allowed",
+            Self::Denied => "denied",
+            Self::Other => "other",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+impl Verdict {
+    /// What findings come to by their severity.
+    pub(crate) fn of(found: impl IntoIterator<Item = Diagnostic>) -> Self {
+        let is_error = |found: &Diagnostic| found.severity() == Severity::Error;
+        let (errors, warnings) = found.into_iter().partition(is_error);
+        Self::Reviewed { errors, warnings }
+    }
+
+    /// Whether the object is let pass.
+    pub fn is_allowed(&self) -> bool {
+        self.kind() != Kind::Denied
+    }
+
+    pub(crate) fn kind(&self) -> Kind {
+        match self {
+            Self::Other => Kind::Other,
+            Self::Unknown(_) => Kind::Unknown,
+            Self::Mismatched(_) => Kind::Denied,
+            Self::Reviewed { errors, .. } if errors.is_empty() => Kind::Allowed,
+            Self::Reviewed { .. } => Kind::Denied,
+        }
+    }
+
+    /// The findings that refuse the object.
+    pub fn errors(&self) -> &[Diagnostic] {
+        match self {
+            Self::Reviewed { errors, .. } => errors,
+            _ => &[],
+        }
+    }
+
+    /// The findings that only warn.
+    pub fn warnings(&self) -> impl Iterator<Item = &Diagnostic> {
+        let warnings: &[Diagnostic] = match self {
+            Self::Reviewed { warnings, .. } => warnings,
+            _ => &[],
+        };
+        warnings.iter()
+    }
+
+    /// The same, with errors that only warn: those that `is_mild` takes.
+    #[must_use]
+    pub(crate) fn milder(self, is_mild: impl Fn(&Diagnostic) -> bool) -> Self {
+        let Self::Reviewed { errors, warnings } = self else {
+            return self;
+        };
+        let (mild, errors): (Vec<_>, Vec<_>) = errors.into_iter().partition(is_mild);
+        let warnings = mild.into_iter().chain(warnings).collect();
+        Self::Reviewed { errors, warnings }
+    }
+
+    /// The same, where what was wrong before only warns: whoever mends one of two mistakes, or
+    /// removes a finalizer, makes nothing worse.
+    #[must_use]
+    pub(crate) fn against(self, before: &Self) -> Self {
+        let known: BTreeSet<(Code, &str)> = before
+            .errors()
+            .iter()
+            .map(|found| (found.code, &*found.message))
+            .collect();
+        self.milder(|found| known.contains(&(found.code, &*found.message)))
+    }
+}

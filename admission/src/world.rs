@@ -1,0 +1,153 @@
+//! What is known of the cluster, and reviews by it.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use kube::core::admission::Operation;
+use portreeve_translate::{Neighbours, Options, Snapshot};
+use portreeve_watch::Store;
+use serde_json::value::RawValue;
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep, timeout_at};
+
+use crate::missing::{OnMissing, is_missing};
+use crate::object::{self, Unfit};
+use crate::request::{Request, Resource};
+use crate::review;
+use crate::verdict::Verdict;
+
+/// How long a Service that was created just now may take to be known.
+const LAG: Duration = Duration::from_secs(1);
+/// How large an object may be that waits for one.
+const WAITS: usize = 64 << 10;
+/// How long changes are waited for that come together.
+const TOGETHER: Duration = Duration::from_millis(20);
+
+/// Why an object is let pass that nothing is known about.
+const NOT_SYNCED: &str =
+    "Portreeve does not know this cluster's objects yet, so this object was not reviewed.";
+
+/// What is known of the cluster.
+#[derive(Debug)]
+pub struct World {
+    options: Options,
+    on_missing: OnMissing,
+    known: Mutex<Known>,
+    /// Counts what became known.
+    changes: watch::Sender<u64>,
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    snapshot: Option<Snapshot>,
+    neighbours: Neighbours,
+}
+
+impl World {
+    /// A world of which nothing is known yet.
+    pub fn new(options: Options, on_missing: OnMissing) -> Self {
+        Self {
+            options,
+            on_missing,
+            known: Mutex::default(),
+            changes: watch::Sender::new(0),
+        }
+    }
+
+    /// Follows a store for as long as the process lives.
+    pub async fn follow(&self, mut store: Store) {
+        loop {
+            store.changed().await;
+            if let Some(snapshot) = store.snapshot() {
+                self.learn(Snapshot::clone(&snapshot));
+            }
+            sleep(TOGETHER).await;
+        }
+    }
+
+    /// From now on this is known.
+    pub fn learn(&self, snapshot: Snapshot) {
+        let mut known = self.known();
+        known.neighbours.update(&snapshot);
+        known.snapshot = Some(snapshot);
+        drop(known);
+        self.changes.send_modify(|changes| *changes += 1);
+    }
+
+    /// Whether anything is known.
+    pub fn is_known(&self) -> bool {
+        self.known().snapshot.is_some()
+    }
+
+    /// Reviews an object. A Service that it names and that is not there is waited for, because it may
+    /// have been created a moment ago.
+    pub(crate) async fn review(&self, request: &Request<'_>) -> Verdict {
+        let until = Instant::now() + LAG;
+        let mut changes = self.changes.subscribe();
+        loop {
+            let verdict = self.judge(request);
+            let is_small = request.object.is_none_or(|it| it.get().len() <= WAITS);
+            let may_come = verdict.errors().iter().any(|found| is_missing(found.code));
+            if !may_come || !is_small {
+                return verdict;
+            }
+            match timeout_at(until, changes.changed()).await {
+                Ok(Ok(())) => continue,
+                Ok(Err(_)) | Err(_) => return verdict,
+            }
+        }
+    }
+
+    /// Reviews an object by what is known now.
+    fn judge(&self, request: &Request<'_>) -> Verdict {
+        let is_written = matches!(request.operation, Operation::Create | Operation::Update);
+        let Some(object) = request.object.filter(|_| is_written) else {
+            return Verdict::Other;
+        };
+        let known = self.known();
+        let Some(snapshot) = &known.snapshot else {
+            return Verdict::Unknown(NOT_SYNCED);
+        };
+        let verdict = match request.resource {
+            Resource::Other => return Verdict::Other,
+            Resource::Ingress => self.ingress(&known, snapshot, request, object),
+            Resource::IngressClass => object::class(request, object)
+                .map(|class| review::class(snapshot, class.into(), &self.options)),
+            Resource::ConfigMap => object::config_map(request, object)
+                .map(|map| review::settings(snapshot, map.into(), &self.options)),
+        };
+        verdict.unwrap_or_else(|unfit| match unfit {
+            Unfit::Found(found) => Verdict::of(found),
+            Unfit::Mismatched(why) => Verdict::Mismatched(why),
+        })
+    }
+
+    fn ingress(
+        &self,
+        known: &Known,
+        snapshot: &Snapshot,
+        request: &Request<'_>,
+        object: &RawValue,
+    ) -> Result<Verdict, Unfit> {
+        let candidate = object::ingress(request, object)?;
+        // What is about to go is held up by nothing.
+        if candidate.metadata.deletion_timestamp.is_some() {
+            return Ok(Verdict::Other);
+        }
+        let review = |ingress| review::ingress(snapshot, &known.neighbours, ingress, &self.options);
+        let mut verdict = review(candidate);
+        if self.on_missing == OnMissing::Warn {
+            verdict = verdict.milder(|found| is_missing(found.code));
+        }
+        let before = request.old.filter(|_| !verdict.is_allowed());
+        match before.map(|old| object::ingress(request, old)) {
+            Some(Ok(old)) => Ok(verdict.against(&review(old))),
+            Some(Err(_)) | None => Ok(verdict),
+        }
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        // Nothing is half done when a review panics: what is known is only read then.
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
