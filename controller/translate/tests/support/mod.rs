@@ -152,6 +152,13 @@ pub(crate) fn fixtures() -> Vec<Value> {
     documents(FIXTURES).into_iter().map(with_version).collect()
 }
 
+/// The Ingresses of a test as they are written.
+pub(crate) fn ingresses(yaml: &str) -> Vec<Value> {
+    let is_ingress = |document: &Value| document["kind"] == "Ingress";
+    let written = documents(yaml).into_iter().filter(is_ingress);
+    written.map(with_version).collect()
+}
+
 /// Options of the nginx profile.
 pub(crate) fn nginx() -> Options {
     Options {

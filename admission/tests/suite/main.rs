@@ -1,0 +1,12 @@
+//! What the webhook says of objects, without a network.
+
+#![cfg(test)]
+
+#[path = "../../../controller/translate/tests/support/mod.rs"]
+mod support;
+
+mod golden;
+mod hostile;
+mod reviews;
+
+mod site;
