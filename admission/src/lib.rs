@@ -14,6 +14,7 @@ mod handler;
 mod missing;
 mod object;
 mod options;
+mod places;
 mod refusal;
 mod request;
 mod response;

@@ -12,18 +12,17 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use portreeve_process::say;
 use rustls::ServerConfig;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 use tokio::time::{interval, sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 use tower::limit::GlobalConcurrencyLimitLayer;
 use tower::{BoxError, ServiceBuilder, ServiceExt};
 
 use crate::handler::Handler;
+use crate::places::{Busy, Places};
 use crate::refusal::Refusal;
 use crate::tls::Reload;
 
-/// How many connections there may be.
-const CONNECTIONS: usize = 256;
 /// How many reviews may be under way.
 const REVIEWS: usize = 128;
 /// How long a handshake may take.
@@ -71,26 +70,25 @@ impl Server {
     /// Answers until the process ends.
     pub(crate) async fn run(self, listener: TcpListener) {
         let server = Arc::new(self);
-        let places = Arc::new(Semaphore::new(CONNECTIONS));
         let limit = GlobalConcurrencyLimitLayer::new(REVIEWS);
+        let mut places = Places::default();
         loop {
-            let Ok(place) = Arc::clone(&places).acquire_owned().await else {
-                return;
+            let Ok((stream, _)) = listener.accept().await else {
+                sleep(Duration::from_millis(100)).await;
+                continue;
             };
-            match listener.accept().await {
-                Ok((stream, _)) => {
-                    let (server, limit) = (Arc::clone(&server), limit.clone());
-                    tokio::spawn(async move {
-                        server.connection(stream, limit).await;
-                        drop(place);
-                    });
-                }
-                Err(_) => sleep(Duration::from_millis(100)).await,
+            if !places.make_room() {
+                server.handler.counts().refused(Refusal::Busy);
+                continue;
             }
+            let (server, limit, busy) = (Arc::clone(&server), limit.clone(), Busy::default());
+            let asked = busy.clone();
+            let task = tokio::spawn(async move { server.connection(stream, limit, asked).await });
+            places.take(busy, task.abort_handle());
         }
     }
 
-    async fn connection(&self, stream: TcpStream, limit: GlobalConcurrencyLimitLayer) {
+    async fn connection(&self, stream: TcpStream, limit: GlobalConcurrencyLimitLayer, busy: Busy) {
         // Without a certificate there is nothing to say, and nobody who would believe it.
         let Some(config) = self.tls.borrow().clone() else {
             return;
@@ -117,9 +115,11 @@ impl Server {
             .timeout(REVIEW)
             .service(tower::service_fn(answer));
         let service = service_fn(|request| {
-            let bounded = bounded.clone();
+            let (bounded, busy) = (bounded.clone(), busy.clone());
             async move {
+                busy.set(true);
                 let answered: Result<_, BoxError> = bounded.oneshot(request).await;
+                busy.set(false);
                 let answered = answered.unwrap_or_else(|_| self.handler.refuse(Refusal::Busy));
                 Ok::<_, Infallible>(answered)
             }
@@ -132,3 +132,6 @@ impl Server {
             .await;
     }
 }
+
+#[cfg(test)]
+mod tests;
