@@ -22,6 +22,7 @@ pub(crate) struct State {
     pub(crate) health: Health,
     pub(crate) counts: Arc<Counts>,
     pub(crate) tls: watch::Receiver<Option<Arc<ServerConfig>>>,
+    pub(crate) leaving: watch::Receiver<bool>,
 }
 
 /// Every family but those of watches, in the order in which they are shown.
@@ -51,6 +52,9 @@ impl Watching for State {
 impl State {
     /// What keeps the webhook from being ready.
     fn lacks(&self) -> Option<&'static str> {
+        if *self.leaving.borrow() {
+            return Some("stopping\n");
+        }
         if !self.world.is_known() {
             return Some("not every kind of object is known yet\n");
         }

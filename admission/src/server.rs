@@ -4,7 +4,8 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::Request;
+use http::header::CONNECTION;
+use http::{HeaderValue, Request};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -12,7 +13,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use portreeve_process::say;
 use rustls::ServerConfig;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::time::{interval, sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 use tower::limit::GlobalConcurrencyLimitLayer;
@@ -24,7 +25,7 @@ use crate::refusal::Refusal;
 use crate::tls::Reload;
 
 /// How many reviews may be under way.
-const REVIEWS: usize = 128;
+const REVIEWS: u32 = 128;
 /// How long a handshake may take.
 const HANDSHAKE: Duration = Duration::from_secs(5);
 /// How long a connection may wait for the head of its next request.
@@ -33,6 +34,8 @@ const IDLE: Duration = Duration::from_secs(30);
 const REVIEW: Duration = Duration::from_secs(4);
 /// How much of a connection is read ahead, in bytes.
 const AHEAD: usize = 64 << 10;
+/// How long the API server may take to learn that a Pod is no longer to be asked.
+const LEAVE: Duration = Duration::from_secs(5);
 /// How often it is looked whether the certificate is another.
 const LOOK: Duration = Duration::from_secs(1);
 
@@ -43,6 +46,23 @@ pub(crate) struct Server {
     pub(crate) tls: watch::Receiver<Option<Arc<ServerConfig>>>,
     /// Whether a client certificate is asked for.
     pub(crate) asks_certificate: bool,
+    /// Whether the process is about to end.
+    pub(crate) leaving: watch::Receiver<bool>,
+    /// Who may be under way.
+    pub(crate) reviews: Arc<Semaphore>,
+}
+
+/// Room for all reviews that may be under way.
+pub(crate) fn reviews() -> Arc<Semaphore> {
+    Arc::new(Semaphore::new(REVIEWS as usize))
+}
+
+/// Lets the API server go elsewhere, and waits for what it has asked here: a review that is cut off
+/// lets the object pass.
+pub(crate) async fn leave(leaving: &watch::Sender<bool>, reviews: &Semaphore) {
+    leaving.send_replace(true);
+    sleep(LEAVE).await;
+    let _ = timeout(REVIEW, reviews.acquire_many(REVIEWS)).await;
 }
 
 /// Follows the files of the certificate for as long as the process lives.
@@ -70,7 +90,7 @@ impl Server {
     /// Answers until the process ends.
     pub(crate) async fn run(self, listener: TcpListener) {
         let server = Arc::new(self);
-        let limit = GlobalConcurrencyLimitLayer::new(REVIEWS);
+        let limit = GlobalConcurrencyLimitLayer::with_semaphore(Arc::clone(&server.reviews));
         let mut places = Places::default();
         loop {
             let Ok((stream, _)) = listener.accept().await else {
@@ -120,7 +140,11 @@ impl Server {
                 busy.set(true);
                 let answered: Result<_, BoxError> = bounded.oneshot(request).await;
                 busy.set(false);
-                let answered = answered.unwrap_or_else(|_| self.handler.refuse(Refusal::Busy));
+                let mut answered = answered.unwrap_or_else(|_| self.handler.refuse(Refusal::Busy));
+                if *self.leaving.borrow() {
+                    let close = HeaderValue::from_static("close");
+                    answered.headers_mut().insert(CONNECTION, close);
+                }
                 Ok::<_, Infallible>(answered)
             }
         });

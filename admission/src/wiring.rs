@@ -88,6 +88,8 @@ async fn serve(options: Options) -> Result<(), Fatal> {
     }
     let world = Arc::new(World::new(translation, options.missing_services));
     let (tell, tls) = watch::channel(None);
+    let (leave, leaving) = watch::channel(false);
+    let under_way = server::reviews();
     let handler = Arc::new(Handler::new(Arc::clone(&world)));
 
     let mut parts = JoinSet::new();
@@ -110,6 +112,7 @@ async fn serve(options: Options) -> Result<(), Fatal> {
         health,
         counts: Arc::clone(handler.counts()),
         tls: tls.clone(),
+        leaving: leaving.clone(),
     };
     parts.spawn(async move {
         admin::serve(probes, state).await;
@@ -119,6 +122,8 @@ async fn serve(options: Options) -> Result<(), Fatal> {
         handler,
         tls,
         asks_certificate: options.client_ca.is_some(),
+        leaving,
+        reviews: Arc::clone(&under_way),
     };
     parts.spawn(async move {
         server.run(reviews).await;
@@ -126,9 +131,13 @@ async fn serve(options: Options) -> Result<(), Fatal> {
     });
 
     let ended = tokio::select! {
-        _ = terminate.recv() => return Ok(()),
-        _ = interrupt.recv() => return Ok(()),
-        ended = parts.join_next() => ended,
+        _ = terminate.recv() => None,
+        _ = interrupt.recv() => None,
+        ended = parts.join_next() => Some(ended),
+    };
+    let Some(ended) = ended else {
+        server::leave(&leave, &under_way).await;
+        return Ok(());
     };
     let what = ended.and_then(Result::ok);
     Err(Fatal::Ended(what.unwrap_or("a part of the process")))

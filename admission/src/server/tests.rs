@@ -26,6 +26,7 @@ struct Site {
     address: std::net::SocketAddr,
     handler: Arc<Handler>,
     tls: watch::Receiver<Option<Arc<ServerConfig>>>,
+    leave: (watch::Sender<bool>, Arc<Semaphore>),
 }
 
 fn authority() -> CertifiedIssuer<'static, KeyPair> {
@@ -47,12 +48,13 @@ impl Site {
         world.learn(Snapshot::default());
         let handler = Arc::new(Handler::new(world));
         let (tell, tls) = watch::channel(None);
-        let site = Self {
+        let mut site = Self {
             authority,
             folder,
             address,
             handler: Arc::clone(&handler),
             tls: tls.clone(),
+            leave: (watch::Sender::new(false), reviews()),
         };
         site.renew();
         let reload = Reload::new(Files {
@@ -62,10 +64,15 @@ impl Site {
         });
         tokio::spawn(follow(reload, tell));
         site.tls.clone().changed().await.unwrap();
+        let (leave, leaving) = watch::channel(false);
+        let reviews = reviews();
+        site.leave = (leave, Arc::clone(&reviews));
         let server = Server {
             handler,
             tls,
             asks_certificate,
+            leaving,
+            reviews,
         };
         tokio::spawn(server.run(listener));
         site
@@ -324,4 +331,36 @@ async fn a_new_certificate_is_shown_and_a_bad_one_is_not() {
     let client = site.connect(false).await;
     let shown = client.get_ref().1.peer_certificates().unwrap();
     assert_eq!(shown, [second]);
+}
+
+#[tokio::test]
+async fn who_leaves_answers_what_was_asked_and_closes() {
+    let site = Site::start("leave", false).await;
+    let mut client = site.connect(false).await;
+    let (status, _) = ask(&mut client, &post("/validate", JSON, &review())).await;
+    assert_eq!(status, 200);
+    let (begin, end) = (post("/validate", JSON, &review()), "");
+    let (begin, rest) = begin.split_at(begin.len() - 10);
+    let mut slow = site.connect(false).await;
+    slow.write_all(begin.as_bytes()).await.unwrap();
+    let (leave, reviews) = &site.leave;
+    let left = async {
+        super::leave(leave, reviews).await;
+        "left"
+    };
+    let asked = async {
+        let (status, _) = ask(&mut client, &post("/validate", JSON, &review())).await;
+        assert_eq!(status, 200);
+        assert_eq!(
+            client.read(&mut [0; 1]).await.unwrap_or(0),
+            0,
+            "it is closed"
+        );
+        slow.write_all(rest.as_bytes()).await.unwrap();
+        let (status, _) = ask(&mut slow, end).await;
+        assert_eq!(status, 200);
+        assert_eq!(reviews.available_permits(), REVIEWS as usize);
+    };
+    let (left, ()) = tokio::join!(left, asked);
+    assert_eq!(left, "left");
 }

@@ -69,10 +69,12 @@ impl Process {
 /// Where the programs are that a measurement is made with; tests take those beside them.
 pub(crate) const PROGRAMS: &str = "PORTREEVE_PROGRAMS";
 
-/// Our programs are built side by side.
+/// Our programs are built side by side, above the tests.
 pub(crate) fn binary(name: &str) -> PathBuf {
-    match std::env::var_os(PROGRAMS) {
-        Some(folder) => Path::new(&folder).join(name),
-        None => Path::new(env!("CARGO_BIN_EXE_portreeve-controller")).with_file_name(name),
-    }
+    let beside = || {
+        let test = std::env::current_exe().unwrap();
+        test.parent().unwrap().parent().unwrap().to_path_buf()
+    };
+    let folder = std::env::var_os(PROGRAMS).map(PathBuf::from);
+    folder.unwrap_or_else(beside).join(name)
 }
