@@ -7,6 +7,7 @@
 #   make scale                      time and memory for 10,000 Ingresses, on this machine
 #   make converge [CHANGES=1000]    time until changes are in traffic, and memory, for 10,000 Ingresses in a cluster
 #   make soak                       ten minutes of changes and faults in a cluster: what fails, and what grows
+#   make reviews                    what a review costs among 10,000 Ingresses in a cluster
 #   make setup                      only install what the other targets need
 
 EXAMPLE ?= quickstart
@@ -14,7 +15,7 @@ PROFILE ?= dev
 ROUNDS ?= 6
 CHANGES ?= 1000
 
-.PHONY: run cluster test bench scale converge soak setup
+.PHONY: run cluster test bench scale converge soak reviews setup
 
 run:
 	@loadtest/steps/setup.sh build
@@ -42,6 +43,10 @@ converge:
 soak:
 	@loadtest/steps/setup.sh build cluster
 	@loadtest/steps/measure.sh soak
+
+reviews:
+	@loadtest/steps/setup.sh build cluster
+	@loadtest/steps/measure.sh reviews
 
 setup:
 	@loadtest/steps/setup.sh build test cluster bench

@@ -1,8 +1,7 @@
 //! Bodies of reviews, of which few may be in memory at once.
 //!
-//! Nearly all are small and read side by side. A large one waits until no other large one is there,
-//! and before that no more of it is read than a small one has; whoever sends slowly holds up nobody
-//! but others that are as large.
+//! Each waits in the lane of its size until there is room, and before that nothing of it is read; so
+//! whoever sends much or slowly holds up nobody but others that do the same.
 
 use bytes::Buf;
 use http_body::Body;
@@ -11,34 +10,25 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::refusal::Refusal;
 
-/// How large a body may be: the API server takes no larger request itself (3 MiB), and what it takes
-/// is most often stored in 1.5 MiB.
-const LARGEST: usize = 3 << 20;
-/// Up to which size a body is small.
-const SMALL: usize = 64 << 10;
-/// How many bodies may be there at once.
-const MANY: usize = 64;
+/// How large a body may be in each lane, in bytes, and how many there may be at once. Nearly all
+/// reviews are in the first. The API server takes no larger request than the last (3 MiB).
+const LANES: [(usize, usize); 3] = [(16 << 10, 64), (128 << 10, 8), (3 << 20, 1)];
 
 /// Who may hold a body.
 #[derive(Debug)]
-pub(crate) struct Room {
-    all: Semaphore,
-    large: Semaphore,
-}
+pub(crate) struct Room([(usize, Semaphore); LANES.len()]);
 
 /// A body, and the room that it takes.
 pub(crate) struct Held<'r> {
     bytes: Vec<u8>,
+    /// How large it may grow in its lane.
+    limit: usize,
     _place: SemaphorePermit<'r>,
-    large: Option<SemaphorePermit<'r>>,
 }
 
 impl Room {
     pub(crate) fn new() -> Self {
-        Self {
-            all: Semaphore::new(MANY),
-            large: Semaphore::new(1),
-        }
+        Self(LANES.map(|(size, places)| (size, Semaphore::new(places))))
     }
 
     /// Reads a body whole.
@@ -48,47 +38,37 @@ impl Room {
     /// breaks off.
     pub(crate) async fn read<B: Body + Unpin>(&self, mut body: B) -> Result<Held<'_>, Refusal> {
         let told = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
-        if told > LARGEST {
-            return Err(Refusal::TooLarge);
-        }
-        let place = self.all.acquire().await.map_err(|_| Refusal::Busy)?;
-        let mut held = Held {
-            bytes: Vec::with_capacity(told.min(SMALL)),
-            _place: place,
-            large: None,
-        };
+        let mut held = self.hold(Vec::new(), told).await?;
+        held.bytes.reserve_exact(told);
         while let Some(frame) = body.frame().await {
             let frame = frame.map_err(|_| Refusal::NotJson)?;
-            if let Ok(data) = frame.into_data() {
-                self.grow(&mut held, data, told).await?;
+            let Ok(mut data) = frame.into_data() else {
+                continue;
+            };
+            let length = held.bytes.len().saturating_add(data.remaining());
+            if length > held.limit {
+                // Its length was not told. Nobody waits for a lane who has a place in a wider one.
+                held = self.hold(std::mem::take(&mut held.bytes), length).await?;
+            }
+            while data.has_remaining() {
+                let chunk = data.chunk();
+                held.bytes.extend_from_slice(chunk);
+                let length = chunk.len();
+                data.advance(length);
             }
         }
         Ok(held)
     }
 
-    async fn grow<'r>(
-        &'r self,
-        held: &mut Held<'r>,
-        mut data: impl Buf,
-        told: usize,
-    ) -> Result<(), Refusal> {
-        let length = held.bytes.len().saturating_add(data.remaining());
-        if length > LARGEST {
-            return Err(Refusal::TooLarge);
-        }
-        if length > SMALL && held.large.is_none() {
-            let large = self.large.acquire().await.map_err(|_| Refusal::Busy)?;
-            held.large = Some(large);
-            held.bytes
-                .reserve_exact(told.saturating_sub(held.bytes.len()));
-        }
-        while data.has_remaining() {
-            let chunk = data.chunk();
-            held.bytes.extend_from_slice(chunk);
-            let length = chunk.len();
-            data.advance(length);
-        }
-        Ok(())
+    /// A place in the lane of a size.
+    async fn hold(&self, bytes: Vec<u8>, size: usize) -> Result<Held<'_>, Refusal> {
+        let lane = self.0.iter().find(|(limit, _)| size <= *limit);
+        let (limit, places) = lane.ok_or(Refusal::TooLarge)?;
+        Ok(Held {
+            bytes,
+            limit: *limit,
+            _place: places.acquire().await.map_err(|_| Refusal::Busy)?,
+        })
     }
 }
 

@@ -19,9 +19,18 @@ pub(crate) fn ingress(
     if owner(&candidate, snapshot, options) != Owner::Ours {
         return Verdict::Other;
     }
-    let object = Object::from(candidate.clone()).reference();
+    let object = reference(&candidate);
     let around = neighbours.around(snapshot, candidate);
     Verdict::of(found(&around, &now(options), |about| *about == object))
+}
+
+fn reference(candidate: &Ingress) -> ObjectRef {
+    let text = |text: &Option<String>| text.as_deref().unwrap_or_default().into();
+    ObjectRef {
+        kind: Kind::Ingress,
+        namespace: text(&candidate.metadata.namespace),
+        name: text(&candidate.metadata.name),
+    }
 }
 
 /// Reviews an IngressClass.

@@ -33,7 +33,7 @@ const IDLE: Duration = Duration::from_secs(30);
 /// How long a review may take, with its reading: less than the API server waits.
 const REVIEW: Duration = Duration::from_secs(4);
 /// How much of a connection is read ahead, in bytes.
-const AHEAD: usize = 64 << 10;
+const AHEAD: usize = 16 << 10;
 /// How long the API server may take to learn that a Pod is no longer to be asked.
 const LEAVE: Duration = Duration::from_secs(5);
 /// How often it is looked whether the certificate is another.

@@ -23,6 +23,13 @@ const WAITS: usize = 64 << 10;
 /// How long changes are waited for that come together.
 const TOGETHER: Duration = Duration::from_millis(20);
 
+/// How large an object may be that is reviewed, in bytes, and how many objects, fields and items it may
+/// have in it: small ones take many times their size. An Ingress of 2,000 paths is well below both.
+const OBJECT: usize = 1 << 20;
+const PARTS: usize = 20_000;
+
+/// Why an object is let pass that would take too much to review.
+const TOO_LARGE: &str = "This object is too large to be reviewed before it is stored; what is wrong with it will be said in Events.";
 /// Why an object is let pass that nothing is known about.
 const NOT_SYNCED: &str =
     "Portreeve does not know this cluster's objects yet, so this object was not reviewed.";
@@ -108,6 +115,10 @@ impl World {
         let Some(snapshot) = &known.snapshot else {
             return Verdict::Unknown(NOT_SYNCED);
         };
+        let is_ours = request.resource != Resource::Other;
+        if is_ours && is_too_large(object.get()) {
+            return Verdict::Unknown(TOO_LARGE);
+        }
         let verdict = match request.resource {
             Resource::Other => return Verdict::Other,
             Resource::Ingress => self.ingress(&known, snapshot, request, object),
@@ -140,6 +151,7 @@ impl World {
             verdict = verdict.milder(|found| is_missing(found.code));
         }
         let before = request.old.filter(|_| !verdict.is_allowed());
+        let before = before.filter(|old| !is_too_large(old.get()));
         match before.map(|old| object::ingress(request, old)) {
             Some(Ok(old)) => Ok(verdict.against(&review(old))),
             Some(Err(_)) | None => Ok(verdict),
@@ -150,4 +162,9 @@ impl World {
         // Nothing is half done when a review panics: what is known is only read then.
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn is_too_large(object: &str) -> bool {
+    let parts = object.bytes().filter(|byte| matches!(byte, b'{' | b','));
+    object.len() > OBJECT || parts.count() > PARTS
 }

@@ -1,10 +1,10 @@
 #!/bin/bash
-# measure.sh converge|soak: how fast changes are in traffic and how much room everything takes, or
-# what becomes of that in ten minutes with a fault in each. Both with programs that are built for
+# measure.sh converge|soak|reviews: how fast changes are in traffic and how much room everything takes,
+# what becomes of that in ten minutes with a fault in each, or what a review costs. All with programs that are built for
 # release, in a cluster of their own; CHANGES says how many changes of each kind `converge` makes.
 . "$(dirname "$0")/common.sh"
 
-what=${1:?usage: measure.sh converge|soak}
+what=${1:?usage: measure.sh converge|soak|reviews}
 
 say "building with the release profile (some minutes the first time)"
 cargo build --locked --release --workspace --bins
@@ -27,5 +27,6 @@ soak)
     in_cluster faults rolling::
     in_cluster measure soak::
     ;;
-*) fail "measure.sh knows converge and soak, not $what." ;;
+reviews) in_cluster webhook crowded:: ;;
+*) fail "measure.sh knows converge, soak and reviews, not $what." ;;
 esac

@@ -10,7 +10,7 @@ go_needed=1.21 # from here on go fetches the newer toolchain that go.mod asks fo
 # The command, and the Debian package that has it.
 build_packages=(cc:gcc make:make curl:curl)
 test_packages=(go:golang-go openssl:openssl git:git valgrind:valgrind)
-cluster_packages=(ip:iproute2 unshare:util-linux setpriv:util-linux kill:procps)
+cluster_packages=(ip:iproute2 unshare:util-linux setpriv:util-linux kill:procps strace:strace)
 bench_packages=(nginx:nginx-light taskset:util-linux)
 
 at_least() { [ "$(printf '%s\n%s\n' "$1" "$2" | sort -V | head -1)" = "$1" ]; }

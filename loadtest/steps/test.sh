@@ -49,6 +49,7 @@ step "deployment" in_cluster ignored deployed
 step "statuses and Events" in_cluster ignored writes
 step "what an Ingress means in a cluster" in_cluster ignored semantics
 step "faults" in_cluster ignored faults
+step "reviews" in_cluster ignored webhook
 step "measurements, small" in_cluster ignored measure
 
 say "all of it held"

@@ -345,3 +345,37 @@ async fn what_is_no_review_is_refused_by_a_reason() {
     let answer = site.raw(object.as_bytes()).await.unwrap();
     assert_eq!(answer["response"]["allowed"], false);
 }
+
+#[tokio::test]
+async fn what_would_take_too_much_to_review_is_let_pass_and_said() {
+    let site = site();
+    let mut many = ingress("second", "one.example", "/");
+    let path = many["spec"]["rules"][0]["http"]["paths"][0].clone();
+    many["spec"]["rules"][0]["http"]["paths"] = json!(vec![path.clone(); 4000]);
+    let large = annotated(
+        ingress("second", "one.example", "/"),
+        "example.com/x",
+        &"x".repeat(1 << 20),
+    );
+    for given in [many.clone(), large] {
+        let answer = site.create(&given).await;
+        assert_eq!(answer["allowed"], true);
+        assert!(
+            answer["warnings"][0]
+                .as_str()
+                .unwrap()
+                .contains("too large"),
+            "{answer:.300}"
+        );
+    }
+    many["spec"]["rules"][0]["http"]["paths"] = json!(vec![path; 2000]);
+    let answer = site.create(&many).await;
+    assert_eq!(answer["allowed"], false);
+    let said = answer["status"]["message"].as_str().unwrap();
+    assert_eq!(
+        said.lines().count(),
+        21,
+        "the first ones are told, and how many more there are"
+    );
+    assert!(said.ends_with("… and 1980 more."), "{said}");
+}

@@ -19,9 +19,14 @@ pub(crate) struct Process {
 impl Process {
     /// Starts one of our programs; what it writes is added to the file `log`.
     pub(crate) fn start(program: &str, arguments: &[String], log: &Path) -> Self {
+        Self::run(&binary(program), arguments, log)
+    }
+
+    /// The same with any program.
+    pub(crate) fn run(program: &Path, arguments: &[String], log: &Path) -> Self {
         let log = OpenOptions::new().create(true).append(true).open(log);
         let log = log.unwrap();
-        let mut command = Command::new(binary(program));
+        let mut command = Command::new(program);
         command
             .args(arguments)
             .stdin(Stdio::null())
@@ -30,7 +35,7 @@ impl Process {
             .kill_on_drop(true);
         let child = command
             .spawn()
-            .unwrap_or_else(|error| panic!("{program}: {error}; build it first"));
+            .unwrap_or_else(|error| panic!("{}: {error}; build it first", program.display()));
         let id = child.id().unwrap();
         Self { child, id }
     }
