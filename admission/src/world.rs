@@ -1,5 +1,6 @@
 //! What is known of the cluster, and reviews by it.
 
+use std::collections::BTreeSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -47,6 +48,8 @@ pub struct World {
 #[derive(Debug, Default)]
 struct Known {
     snapshot: Option<Snapshot>,
+    /// The namespaces that are served, if not all are.
+    namespaces: Option<BTreeSet<Box<str>>>,
     neighbours: Neighbours,
 }
 
@@ -66,17 +69,23 @@ impl World {
         loop {
             store.changed().await;
             if let Some(snapshot) = store.snapshot() {
-                self.learn(Snapshot::clone(&snapshot));
+                self.learn_of(Snapshot::clone(&snapshot), store.namespaces());
             }
             sleep(TOGETHER).await;
         }
     }
 
-    /// From now on this is known.
+    /// From now on this is known of all namespaces.
     pub fn learn(&self, snapshot: Snapshot) {
+        self.learn_of(snapshot, None);
+    }
+
+    /// From now on this is known, of these namespaces if not of all.
+    pub fn learn_of(&self, snapshot: Snapshot, namespaces: Option<BTreeSet<Box<str>>>) {
         let mut known = self.known();
         known.neighbours.update(&snapshot);
         known.snapshot = Some(snapshot);
+        known.namespaces = namespaces;
         drop(known);
         self.changes.send_modify(|changes| *changes += 1);
     }
@@ -141,8 +150,11 @@ impl World {
         object: &RawValue,
     ) -> Result<Verdict, Unfit> {
         let candidate = object::ingress(request, object)?;
-        // What is about to go is held up by nothing.
-        if candidate.metadata.deletion_timestamp.is_some() {
+        // What is about to go is held up by nothing, and of other namespaces nothing is known.
+        let namespace = candidate.metadata.namespace.as_deref().unwrap_or_default();
+        let served = known.namespaces.as_ref();
+        let is_elsewhere = served.is_some_and(|served| !served.contains(namespace));
+        if is_elsewhere || candidate.metadata.deletion_timestamp.is_some() {
             return Ok(Verdict::Other);
         }
         let review = |ingress| review::ingress(snapshot, &known.neighbours, ingress, &self.options);

@@ -97,6 +97,18 @@ async fn an_ingress_of_another_class_is_none_of_our_business() {
 }
 
 #[tokio::test]
+async fn an_ingress_of_a_namespace_that_is_not_served_is_none_of_our_business() {
+    let site = Site::unaware(Options::standalone(), OnMissing::Deny);
+    site.world
+        .learn_of(seen(&[]), Some(["other".into()].into()));
+    let answer = site.create(&ingress("second", "one.example", "/")).await;
+    assert_eq!(
+        (&answer["allowed"], &answer["warnings"]),
+        (&json!(true), &Value::Null)
+    );
+}
+
+#[tokio::test]
 async fn an_update_that_makes_nothing_worse_passes_with_a_warning() {
     let site = site();
     let old = ingress("second", "one.example", "/");

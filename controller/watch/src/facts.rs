@@ -1,6 +1,6 @@
 //! What events come to: what is known of each kind, what of it counts, and what changed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use portreeve_translate::{Content, Kind, ObjectKey, Snapshot};
@@ -50,6 +50,11 @@ impl Facts {
     /// Whether an object is in the snapshot, if there is such an object.
     pub(crate) fn counts(&self, kind: Kind, key: &ObjectKey) -> bool {
         self.view.has(kind, key)
+    }
+
+    /// The namespaces that count, where not all do.
+    pub(crate) fn namespaces(&self) -> BTreeSet<Box<str>> {
+        self.view.namespaces()
     }
 
     /// Takes in what happened.
@@ -138,6 +143,8 @@ impl Facts {
     /// A namespace counts from now on, or no longer, and with it all that is in it.
     fn let_in(&mut self, namespace: &ObjectKey, counts: bool) {
         self.view.let_in(&namespace.name, counts);
+        // One with nothing in it is news, too: it is asked about before anything is in it.
+        self.view.changed.routes = true;
         for (watched, known) in &self.known {
             let Watched::Translated(kind) = *watched else {
                 continue;

@@ -1,5 +1,6 @@
 //! Everything that is known, and when it is known whole.
 
+use std::collections::BTreeSet;
 use std::future;
 use std::sync::Arc;
 
@@ -40,6 +41,7 @@ pub struct Store {
     queue: mpsc::Receiver<Message>,
     facts: Facts,
     health: Health,
+    scope: Scope,
     /// Aborted when dropped.
     _feeds: JoinSet<()>,
 }
@@ -65,7 +67,7 @@ impl Store {
         let health = Health::new(kinds.iter().copied());
         let feeds = start::all(&Start {
             client,
-            scope: options.scope,
+            scope: options.scope.clone(),
             parameters: options.kinds.parameters().unwrap_or_default().into(),
             kinds: kinds.clone(),
             out,
@@ -76,6 +78,7 @@ impl Store {
             queue,
             facts: Facts::new(&kinds, View::new(snapshot, by_namespace), health.clone()),
             health,
+            scope: options.scope,
             _feeds: feeds,
         }
     }
@@ -107,6 +110,15 @@ impl Store {
         let all = known.into_iter().flat_map(Known::iter);
         let counted = all.filter(|(key, _)| self.facts.counts(Kind::Ingress, key));
         counted.filter_map(|(key, entry)| IngressState::of(key, entry))
+    }
+
+    /// The namespaces whose objects are in the snapshot; `None` when all are.
+    pub fn namespaces(&self) -> Option<BTreeSet<Box<str>>> {
+        match &self.scope {
+            Scope::All => None,
+            Scope::One(namespace) => Some([Box::from(&**namespace)].into()),
+            Scope::Selected(_) => Some(self.facts.namespaces()),
+        }
     }
 
     /// A Service that is watched, whether it is in the snapshot or not.

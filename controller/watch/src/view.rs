@@ -35,6 +35,10 @@ impl View {
         &self.snapshot
     }
 
+    pub(crate) fn namespaces(&self) -> BTreeSet<Box<str>> {
+        self.namespaces.clone().unwrap_or_default()
+    }
+
     /// Whether an object counts.
     pub(crate) fn has(&self, kind: Kind, key: &ObjectKey) -> bool {
         let namespaces = self.namespaces.as_ref();

@@ -88,6 +88,7 @@ async fn namespaces_that_gain_or_lose_the_label_bring_or_take_what_is_in_them() 
     world.changed().await;
     assert_eq!(world.hosts(), ["a"]);
     assert_eq!(world.store.ingresses().count(), 1);
+    assert_eq!(world.store.namespaces(), Some(["shop".into()].into()));
 
     namespaces.says("ADDED", &namespace("blog", 101)).await;
     assert!(world.changed().await.routes);
@@ -140,8 +141,8 @@ async fn settings_of_classes_count_whichever_namespaces_do_and_may_be_forbidden(
     namespaces
         .says("DELETED", &namespace("portreeve", 101))
         .await;
-    world.unchanged().await;
-    assert_eq!(said(&world), 0);
+    world.changed().await;
+    assert_eq!(said(&world), 0, "they count wherever they are");
     maps.says("DELETED", &config_map("portreeve", "mine", 102))
         .await;
     assert!(world.changed().await.routes);
