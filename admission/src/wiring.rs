@@ -1,14 +1,12 @@
 //! The whole process, put together from top to bottom.
 
 use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 
-use portreeve_process::say;
+use portreeve_process::{ListenError, bind, say};
 use portreeve_settings::{ClientError, Reached, client};
 use portreeve_table::Forbidden;
 use portreeve_watch::{Kinds, Store};
-use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -20,6 +18,9 @@ use crate::server::{self, Server};
 use crate::tls::{Files, Reload};
 use crate::world::World;
 
+/// What it calls itself.
+const PROGRAM: &str = "portreeve-admission";
+
 /// Why the process cannot serve.
 #[derive(Debug, thiserror::Error)]
 pub enum Fatal {
@@ -27,15 +28,8 @@ pub enum Fatal {
     #[error(transparent)]
     Client(#[from] ClientError),
     /// An address cannot be had.
-    #[error("--{flag} {address} cannot be listened on: {error}")]
-    Listen {
-        /// The flag that named it.
-        flag: &'static str,
-        /// The address.
-        address: SocketAddr,
-        /// What the kernel said.
-        error: io::Error,
-    },
+    #[error(transparent)]
+    Listen(#[from] ListenError),
     /// A part of the process has ended that must not.
     #[error("{0} has ended, which it must not; see above for why")]
     Ended(&'static str),
@@ -58,8 +52,8 @@ pub fn run(options: Options) -> Result<(), Fatal> {
 async fn serve(options: Options) -> Result<(), Fatal> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    let reviews = bind("listen", options.listen).await?;
-    let probes = bind("admin", options.admin).await?;
+    let reviews = bind(PROGRAM, "listen", options.listen).await?;
+    let probes = bind(PROGRAM, "admin", options.admin).await?;
     let settings = &options.settings;
     let Reached {
         client,
@@ -141,18 +135,4 @@ async fn serve(options: Options) -> Result<(), Fatal> {
     };
     let what = ended.and_then(Result::ok);
     Err(Fatal::Ended(what.unwrap_or("a part of the process")))
-}
-
-async fn bind(flag: &'static str, address: SocketAddr) -> Result<TcpListener, Fatal> {
-    let explain = |error| Fatal::Listen {
-        flag,
-        address,
-        error,
-    };
-    let listener = TcpListener::bind(address).await.map_err(explain)?;
-    let bound = listener.local_addr().map_err(explain)?;
-    say(format_args!(
-        "portreeve-admission: listening {flag} {bound}"
-    ));
-    Ok(listener)
 }

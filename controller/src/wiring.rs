@@ -1,7 +1,6 @@
 //! The whole process, put together from top to bottom.
 
 use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,7 +9,6 @@ use portreeve_settings::{ClientError, Reached, client};
 use portreeve_table::Forbidden;
 use portreeve_translate::Own;
 use portreeve_watch::{Health, Kinds, Store};
-use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
@@ -26,10 +24,13 @@ use crate::pki::{Home, Keeper};
 use crate::serve::{Fleet, Reporter, Server};
 use crate::siblings;
 use crate::status::{Farewell, Source, Writer};
-use portreeve_process::say;
+use portreeve_process::{ListenError, bind, say};
 
 /// How often it is looked whether the API server is still heard of.
 const LOOK: Duration = Duration::from_secs(1);
+
+/// What it calls itself.
+const PROGRAM: &str = "portreeve-controller";
 
 /// Why the process cannot serve.
 #[derive(Debug, thiserror::Error)]
@@ -38,15 +39,8 @@ pub enum Fatal {
     #[error(transparent)]
     Client(#[from] ClientError),
     /// An address cannot be had.
-    #[error("--{flag} {address} cannot be listened on: {error}")]
-    Listen {
-        /// The flag that named it.
-        flag: &'static str,
-        /// The address.
-        address: SocketAddr,
-        /// What the kernel said.
-        error: io::Error,
-    },
+    #[error(transparent)]
+    Listen(#[from] ListenError),
     /// A part of the process has ended that must not.
     #[error("{0} has ended, which it must not; see above for why")]
     Ended(&'static str),
@@ -69,8 +63,8 @@ pub fn run(options: Options) -> Result<(), Fatal> {
 async fn serve(options: Options) -> Result<(), Fatal> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    let sessions = bind("config-listen", options.config_listen).await?;
-    let probes = bind("admin", options.admin).await?;
+    let sessions = bind(PROGRAM, "config-listen", options.config_listen).await?;
+    let probes = bind(PROGRAM, "admin", options.admin).await?;
     let Reached {
         client,
         api_servers,
@@ -226,20 +220,6 @@ async fn farewell(client: kube::Client, namespace: &str, options: &Options) -> F
 async fn named(name: &'static str, part: impl Future<Output = ()>) -> &'static str {
     part.await;
     name
-}
-
-async fn bind(flag: &'static str, address: SocketAddr) -> Result<TcpListener, Fatal> {
-    let explain = |error| Fatal::Listen {
-        flag,
-        address,
-        error,
-    };
-    let listener = TcpListener::bind(address).await.map_err(explain)?;
-    let bound = listener.local_addr().map_err(explain)?;
-    say(format_args!(
-        "portreeve-controller: listening {flag} {bound}"
-    ));
-    Ok(listener)
 }
 
 /// Who stands for election; nobody when this controller is the only one.

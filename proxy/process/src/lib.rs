@@ -6,8 +6,10 @@
 #![forbid(unsafe_code)]
 
 pub mod admin;
+mod listen;
 pub mod metrics;
 pub mod pages;
 mod say;
 
+pub use listen::{ListenError, bind};
 pub use say::say;
