@@ -26,7 +26,7 @@ const TOGETHER: Duration = Duration::from_millis(20);
 
 /// How large an object may be that is reviewed, in bytes, and how many objects, fields and items it may
 /// have in it: small ones take many times their size. An Ingress of 2,000 paths is well below both.
-const OBJECT: usize = 1 << 20;
+const OBJECT: usize = 512 << 10;
 const PARTS: usize = 20_000;
 
 /// Why an object is let pass that would take too much to review.
