@@ -1,8 +1,10 @@
 //! Where the requests of a route go: Service, protocol, policy, affinity, patience.
 
-use portreeve_table::{Affinity, Backend, Cookie, Millis, PathMatch, Policy, Retry, Timeouts};
+use portreeve_table::{
+    Affinity, Backend, Cookie, Millis, PathMatch, Policy, Retry, Timeouts, shorten,
+};
 
-use crate::annotations::{AffinitySettings, BackendProtocol, UpstreamSettings};
+use crate::annotations::{AffinitySettings, BackendProtocol, UpstreamSettings, is_attribute};
 use crate::code::Code;
 use crate::ingress::{PathClaim, PortRef, ServiceRef};
 use crate::route::Routes;
@@ -140,12 +142,16 @@ impl Routes<'_> {
         if !settings.by_cookie {
             return None;
         }
-        let is_regex = matches!(path, PathMatch::Regex(_));
-        if is_regex && settings.path.is_none() {
-            let message = format!(
-                "{:?} is a regular expression, so the affinity cookie's path is /.",
-                claim.path
-            );
+        let (default_path, why) = match path {
+            PathMatch::Regex(_) => ("/", Some("is a regular expression")),
+            PathMatch::Exact(path) | PathMatch::Prefix(path) => match is_attribute(path.as_str()) {
+                true => (path.as_str(), None),
+                false => ("/", Some("holds what ends the attribute of a cookie")),
+            },
+        };
+        if let (Some(why), None) = (why, &settings.path) {
+            let rule = shorten(&claim.path);
+            let message = format!("{rule:?} {why}, so the affinity cookie's path is /.");
             let hint = "the annotation session-cookie-path";
             self.find(
                 Code::CookiePathNeeded,
@@ -154,7 +160,6 @@ impl Routes<'_> {
                 hint,
             );
         }
-        let default_path = if is_regex { "/" } else { &claim.path };
         Some(Affinity {
             mode: settings.mode.unwrap_or_default(),
             change_on_failure: settings.change_on_failure == Some(true),

@@ -185,7 +185,7 @@ pub const CODES: &[CodeEntry] = &[
     ),
     warning(
         Code::CookiePathNeeded,
-        "The path is a regular expression and cannot be the path of the affinity cookie, which is `/` now.",
+        "The path is a regular expression, or holds what ends the attribute of a cookie, and cannot be the path of the affinity cookie, which is `/` now.",
         "Set `session-cookie-path`.",
     ),
     error(

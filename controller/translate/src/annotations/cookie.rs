@@ -29,13 +29,13 @@ pub(super) fn name(text: &str) -> Parsed<Box<str>> {
     }
 }
 
-/// The value of a cookie's attribute: nothing that could start another one.
-fn attribute(text: &str) -> bool {
+/// Whether a text can be the value of a cookie's attribute: nothing in it could start another one.
+pub(crate) fn is_attribute(text: &str) -> bool {
     is_visible(text) && !text.contains([';', ','])
 }
 
 pub(super) fn path(text: &str) -> Parsed<Box<str>> {
-    match bounded(text)?.starts_with('/') && attribute(text) {
+    match bounded(text)?.starts_with('/') && is_attribute(text) {
         true => Ok(text.into()),
         false => error("is not the path of a cookie", "/"),
     }

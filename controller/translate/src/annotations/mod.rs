@@ -20,6 +20,7 @@ mod value;
 
 use std::collections::BTreeMap;
 
+pub(crate) use cookie::is_attribute;
 pub use docs::docs;
 pub use settings::{
     AffinitySettings, BackendProtocol, RedirectSettings, RetryConditions, Settings,
