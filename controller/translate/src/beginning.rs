@@ -94,7 +94,8 @@ struct Alternatives {
 
 impl Alternatives {
     fn escaped(&mut self, c: Option<char>) {
-        match c.filter(|c| !c.is_ascii_alphanumeric() && !self.in_class) {
+        let stands = |c: &char| !c.is_ascii_alphanumeric() && !c.is_control();
+        match c.filter(stands).filter(|_| !self.in_class) {
             Some(c) => self.literal(c),
             None => self.ended = true,
         }
@@ -121,7 +122,8 @@ impl Alternatives {
             // What it repeats need not be there at all.
             '?' | '*' | '{' if !self.ended => drop(self.begin.pop()),
             '.' => {}
-            c if SPECIAL.contains(&c) => {}
+            // It is in no path, so what it was meant to be cannot be told.
+            c if c.is_control() || SPECIAL.contains(&c) => {}
             c => return self.literal(c),
         }
         self.ended = true;
@@ -175,6 +177,7 @@ mod tests {
             ("/ab+(?=x)", &["/ab"]),
             ("/a[|]b|c(?=x)", &["/a"]), // no path begins with c
             ("/(a", &["/"]),
+            ("/admin\n(.*)|/b\\\n", &["/admin", "/b"]),
             ("(?i)/a(?=x)", &[""]),
         ] {
             assert_eq!(beginnings(pattern), expected, "{pattern}");

@@ -115,6 +115,11 @@ fn read_text(claims: &Claims, path: &PathClaim, nginx_regex: bool) -> Result<Rea
             let why = Why::Path(PathError::NotAbsolute);
             Err(no_expression(&text, ignore_case, why))
         }
+        // No request has one, so it is no part of any path, but perhaps of a payload.
+        As::Regex { ignore_case, .. } if text.contains(char::is_control) => {
+            let why = Why::Path(PathError::Control);
+            Err(no_expression(text, ignore_case, why))
+        }
         As::Exact => literal(text.parse(), PathMatch::Exact),
         As::Prefix => literal(text.parse(), PathMatch::Prefix),
         As::Regex {

@@ -243,7 +243,10 @@ pub(super) fn policy(text: &str) -> Parsed<Policy> {
 }
 
 pub(super) fn hash_key(text: &str) -> Parsed<HashKey> {
-    let key: Result<HashKey, _> = bounded(text)?.parse();
+    if bounded(text)?.contains(char::is_control) {
+        return error("holds a control character", "$request_uri");
+    }
+    let key: Result<HashKey, _> = text.parse();
     key.or_else(|why| error(format!("cannot be used: {why}"), "$request_uri"))
 }
 
