@@ -27,8 +27,8 @@ const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 /// it is said where that is known.
 const KEPT: &str = "what it said before still holds, if it was ever right";
 
-/// The name of an object, as far as it can be told before it is decoded; one without is called by
-/// its `place`, before all names, as its own could be any.
+/// The name of an object, as far as it can be told before it is decoded; one without, or with what
+/// is none, is called by its `place`, before all names, as its own could be any.
 pub(super) fn reference(
     kind: Kind,
     object: &Map<String, Value>,
@@ -40,13 +40,24 @@ pub(super) fn reference(
         text.filter(|text| !text.is_empty())
     };
     let namespace = match kind {
-        Kind::IngressClass => "",
-        _ => given("namespace").unwrap_or("default"),
+        Kind::IngressClass => Some(""),
+        _ => Some(given("namespace").unwrap_or("default")).filter(|it| is_name(it)),
     };
-    let named = |name: &str| ObjectKey::new(namespace, name).reference(kind);
-    let name = given("name").map(named);
-    let name = name.filter(|object| !object.is_nameless());
-    name.unwrap_or_else(|| named(&format!("({})", place())))
+    let name = given("name").filter(|name| is_name(name));
+    match (namespace, name) {
+        (Some(namespace), Some(name)) => ObjectKey::new(namespace, name).reference(kind),
+        (namespace, _) => {
+            let namespace = namespace.unwrap_or("default");
+            ObjectKey::new(namespace, &format!("({})", place())).reference(kind)
+        }
+    }
+}
+
+/// Whether the API server would take a text for the name of an object of ours (RFC 1123, section
+/// 2.1). Names that hold other characters could be taken for two, or say what is not so in a log.
+fn is_name(text: &str) -> bool {
+    let is_legal = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-.".contains(&b);
+    (1..=253).contains(&text.len()) && text.bytes().all(is_legal)
 }
 
 /// The object, unless it cannot be used, and what was found on the way. In place of an Ingress that
@@ -64,7 +75,7 @@ pub(super) fn object(
 
 fn usable(kind: Kind, object: &ObjectRef, value: &Value) -> (Option<Content>, Vec<Diagnostic>) {
     let findings = wrong_kind(kind, object, value)
-        .or_else(|| nameless(object))
+        .or_else(|| nameless(object, value))
         .or_else(|| wrong_version(kind, object, value))
         .map(|found| vec![found])
         .unwrap_or_else(|| not_text(object, value));
@@ -105,12 +116,29 @@ fn wrong_kind(kind: Kind, object: &ObjectRef, value: &Value) -> Option<Diagnosti
     Some(found.field("kind").hint(ours))
 }
 
-fn nameless(object: &ObjectRef) -> Option<Diagnostic> {
-    let kind = object.kind.as_str();
-    let message = format!("This {kind} has no name, so it is refused; {KEPT}.");
+fn nameless(object: &ObjectRef, value: &Value) -> Option<Diagnostic> {
+    if !object.is_nameless() {
+        return None;
+    }
+    let given = |field| value.pointer(field).and_then(Value::as_str);
+    let is_wrong = |text: &&str| !text.is_empty() && !is_name(text);
+    let wrong = |field| Some((field, given(field).filter(is_wrong)?));
+    let wrong = wrong("/metadata/name").or_else(|| wrong("/metadata/namespace"));
+    let (field, message, hint) = match wrong {
+        Some((field, text)) => {
+            let text = shorten(text);
+            let message = format!("{text:?} is not a name, so this object is refused; {KEPT}.");
+            let field = field.trim_start_matches('/').replace('/', ".");
+            (field, message, "lower-case letters, digits, - and .")
+        }
+        None => {
+            let kind = object.kind.as_str();
+            let message = format!("This {kind} has no name, so it is refused; {KEPT}.");
+            ("metadata.name".into(), message, "a name")
+        }
+    };
     let found = Diagnostic::new(Code::ObjectInvalid, object.clone(), message);
-    let found = found.field("metadata.name").hint("a name");
-    object.is_nameless().then_some(found)
+    Some(found.field(field).hint(hint))
 }
 
 fn wrong_version(kind: Kind, object: &ObjectRef, value: &Value) -> Option<Diagnostic> {
