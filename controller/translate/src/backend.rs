@@ -71,7 +71,7 @@ impl Routes<'_> {
         why: Unresolved,
         has_fallback: bool,
     ) -> Box<str> {
-        let name = format!("{}/{}", self.claims.key.namespace, service.name);
+        let name = format!("{}/{}", self.claims.key.namespace, shorten(&service.name));
         let effect = match has_fallback {
             true => "The default backend answers",
             false => "The route answers 503",
@@ -197,7 +197,7 @@ pub(crate) fn retry(settings: &UpstreamSettings) -> Retry {
 fn port_text(port: &PortRef) -> String {
     match port {
         PortRef::Number(number) => number.to_string(),
-        PortRef::Name(name) => format!("{name:?}"),
+        PortRef::Name(name) => format!("{:?}", shorten(name)),
         PortRef::First => "at all".into(),
     }
 }

@@ -1,7 +1,8 @@
 //! What is wrong with an object, what that does to traffic now, and what to write instead.
 //!
-//! A diagnostic belongs to one object. It must never hold a private key, and it is the same text
-//! in a log, an Event, an admission review and on the command line.
+//! A diagnostic belongs to one object. It must never hold a private key or a character that a
+//! terminal obeys, and it is the same text in a log, an Event, an admission review and on the command
+//! line.
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,6 +10,7 @@ use std::sync::Arc;
 use serde::ser::{Serialize, SerializeStruct, Serializer};
 
 use crate::code::{Code, Severity};
+use crate::legible::legible;
 use crate::object::ObjectRef;
 
 /// How long a note may be, in bytes (events.k8s.io/v1).
@@ -38,7 +40,7 @@ impl Diagnostic {
             source: None,
             field: String::new(),
             code,
-            message: message.into(),
+            message: legible(message),
             hint: String::new(),
         }
     }
@@ -50,20 +52,20 @@ impl Diagnostic {
             source: Some(file.into()),
             field: String::new(),
             code,
-            message: message.into(),
+            message: legible(message),
             hint: String::new(),
         }
     }
 
     #[must_use]
     pub(crate) fn field(mut self, field: impl Into<String>) -> Self {
-        self.field = field.into();
+        self.field = legible(field);
         self
     }
 
     #[must_use]
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.hint = hint.into();
+        self.hint = legible(hint);
         self
     }
 

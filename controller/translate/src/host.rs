@@ -369,7 +369,7 @@ fn implied(claims: &Claims, claim: &PathClaim) -> Diagnostic {
     let message = format!(
         "{:?} is taken as a regular expression because of rewrite-target, \
          though its type is Prefix.",
-        claim.path
+        shorten(&claim.path)
     );
     Diagnostic::new(Code::RegexImplied, claims.object(), message)
         .field(claim.place.path_field())

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use k8s_openapi::api::networking::v1::{
     HTTPIngressPath, Ingress, IngressBackend, IngressRule, IngressSpec, IngressTLS,
 };
-use portreeve_table::{HostPattern, Template};
+use portreeve_table::{HostPattern, Template, shorten};
 
 use crate::annotations::{self, Settings, Verdict};
 use crate::code::Code;
@@ -288,6 +288,7 @@ impl Findings<'_> {
             "Prefix" => PathType::Prefix,
             "ImplementationSpecific" | "" => PathType::ImplementationSpecific,
             other => {
+                let other = shorten(other);
                 let message = format!(
                     "{other:?} is not a type of path, so requests below the path answer 503."
                 );

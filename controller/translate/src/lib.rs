@@ -20,6 +20,7 @@ mod endpoint;
 mod external;
 mod host;
 mod ingress;
+mod legible;
 pub mod manifest;
 mod memo;
 mod merge;

@@ -4,7 +4,7 @@
 //! out and never weaker than asked.
 
 use portreeve_table::{
-    Action, Conditions, Filter, Forward, Location, PathMatch, Redirect, Route, UpstreamKey,
+    Action, Conditions, Filter, Forward, Location, PathMatch, Redirect, Route, UpstreamKey, shorten,
 };
 
 use crate::annotations::Settings;
@@ -12,6 +12,7 @@ use crate::backend::{retry, timeouts};
 use crate::code::Code;
 use crate::diagnostic::Diagnostic;
 use crate::ingress::{Claims, PathClaim};
+use crate::legible::legible;
 use crate::options::Profile;
 use crate::path::rewrites;
 use crate::service::resolve;
@@ -48,9 +49,10 @@ pub(crate) fn redirect(status: u16, to: Location) -> Action {
     Action::Redirect(Redirect { status, to })
 }
 
-pub(crate) fn unavailable(reason: impl Into<Box<str>>) -> Action {
+/// 503, for a reason that logs show.
+pub(crate) fn unavailable(reason: impl Into<String>) -> Action {
     Action::Unavailable {
-        reason: reason.into(),
+        reason: legible(reason).into(),
     }
 }
 
@@ -127,7 +129,7 @@ impl Routes<'_> {
             _ => 0,
         };
         if usize::from(highest) > groups {
-            let path = &claim.path;
+            let path = shorten(&claim.path);
             let message = format!(
                 "rewrite-target refers to ${highest}, and the groups of {path:?} are {groups}; \
                  what is missing is empty."

@@ -6,6 +6,7 @@ use std::str::FromStr;
 use http::HeaderName;
 use serde::{Deserialize, Serialize};
 
+use crate::shorten::shorten;
 use crate::text::serde_as_text;
 
 /// How requests are spread over the endpoints of an upstream. All respect weights.
@@ -118,7 +119,7 @@ fn variable_and_rest(chunk: &str) -> Result<(HashPart, &str), HashKeyError> {
             chunk.split_at(chunk.find(|c| !is_name(c)).unwrap_or(chunk.len()))
         }
     };
-    let unknown = || HashKeyError::Variable(name.into());
+    let unknown = || HashKeyError::Variable(shorten(name).into());
     let part = match name {
         "request_uri" => HashPart::RequestUri,
         "uri" => HashPart::Uri,

@@ -109,7 +109,7 @@ pub(super) fn rewrite(text: &str) -> Parsed<Template> {
     if text.starts_with('/') || begins_with_group || template.is_url() {
         Ok(template)
     } else {
-        error("is neither a path nor a URL", format!("/{text}"))
+        error("is neither a path nor a URL", format!("/{}", shorten(text)))
     }
 }
 
