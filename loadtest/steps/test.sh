@@ -46,6 +46,7 @@ step "HTTP/2 conformance" ignored h2spec
 step "gRPC interoperability" ignored interop
 step "test cluster" in_cluster ignored cluster
 step "deployment" in_cluster ignored deployed
+step "policies" in_cluster ignored policies
 step "statuses and Events" in_cluster ignored writes
 step "what an Ingress means in a cluster" in_cluster ignored semantics
 step "faults" in_cluster ignored faults

@@ -26,6 +26,7 @@ async fn what_is_deployed_serves_and_asks_for_nothing_that_it_may_not() {
     shop::is_served_by_every_proxy(&place).await;
     shop::has_the_address_of_the_proxies(&place).await;
     shop::says_what_is_wrong(&place).await;
+    shop::is_refused_a_snippet(&place).await;
     shop::has_a_class_with_a_wrong_setting(&place).await;
 
     rights::proxies_have_no_token(&place).await;

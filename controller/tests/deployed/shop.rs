@@ -132,6 +132,33 @@ pub(crate) async fn says_what_is_wrong(place: &Place) {
     place.until_any(shops(place), is_said).await;
 }
 
+/// The API server itself refuses raw configuration of nginx, and says what to do.
+pub(crate) async fn is_refused_a_snippet(place: &Place) {
+    let backend = json!({"service": {"name": "www", "port": {"number": 80}}});
+    let snippet = json!({"nginx.ingress.kubernetes.io/server-snippet": "deny all;"});
+    let ingress = object::<Ingress>(json!({
+        "metadata": {"name": "snippet", "annotations": snippet},
+        "spec": {"ingressClassName": "portreeve", "defaultBackend": backend},
+    }));
+    let ingresses: Api<Ingress> = shops(place);
+    let params = PostParams {
+        dry_run: true,
+        ..PostParams::default()
+    };
+    // A policy holds some time after it was made.
+    asked("a snippet is refused", || async {
+        match ingresses.create(&params, &ingress).await {
+            Err(kube::Error::Api(status)) => {
+                let expected = "denied request: metadata.annotations[nginx.ingress.kubernetes.io/server-snippet]: ";
+                let is_it = status.message.contains(expected);
+                is_it.then_some(()).ok_or(status.message)
+            }
+            other => Err(format!("{other:?}")),
+        }
+    })
+    .await;
+}
+
 /// A setting of a class that is none is told of in an Event about the class.
 pub(crate) async fn has_a_class_with_a_wrong_setting(place: &Place) {
     let map = json!({"metadata": {"name": "legacy-class"}, "data": {"profile": "nice"}});

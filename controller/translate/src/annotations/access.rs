@@ -4,7 +4,7 @@
 //! asked.
 
 use super::table::{
-    Annotation, Consequence, Effect, Group, OnError, Refusal, UNSET, if_false, never, put,
+    Annotation, Consequence, Effect, Group, Holds, OnError, Refusal, UNSET, if_false, never, put,
 };
 use super::value;
 
@@ -51,6 +51,7 @@ pub(super) const GROUP: Group = Group {
             value: "NGINX",
             example: "proxy_set_header X-User $user;",
             doc: "Raw nginx configuration of authentication.",
+            holds: Holds::Configuration,
             effect: Effect::Refused(NO_SNIPPETS),
             ..UNSET
         },
@@ -59,6 +60,7 @@ pub(super) const GROUP: Group = Group {
             value: "NGINX",
             example: "deny all;",
             doc: "Raw nginx configuration of a location.",
+            holds: Holds::Configuration,
             effect: Effect::Refused(NO_SNIPPETS),
             ..UNSET
         },
@@ -226,6 +228,7 @@ pub(super) const GROUP: Group = Group {
             value: "RULES",
             example: "SecRuleEngine On",
             doc: "Rules of ModSecurity.",
+            holds: Holds::Configuration,
             effect: Effect::Refused(Refusal {
                 harmless: never,
                 ..NO_WAF
@@ -250,6 +253,7 @@ pub(super) const GROUP: Group = Group {
             value: "NGINX",
             example: "deny all;",
             doc: "Raw nginx configuration of a server.",
+            holds: Holds::Configuration,
             effect: Effect::Refused(NO_SNIPPETS),
             ..UNSET
         },
@@ -258,6 +262,7 @@ pub(super) const GROUP: Group = Group {
             value: "NGINX",
             example: "server { listen 8000; }",
             doc: "Raw nginx configuration of streams.",
+            holds: Holds::Configuration,
             effect: Effect::Refused(NO_SNIPPETS),
             ..UNSET
         },

@@ -3,7 +3,9 @@
 //! None is offered yet. Those that demand an answer close their routes; those that only tune the
 //! asking warn, because the demand is written beside them.
 
-use super::table::{Annotation, Consequence, Effect, Group, Refusal, UNSET, if_false, never};
+use super::table::{
+    Annotation, Consequence, Effect, Group, Holds, Refusal, UNSET, if_false, never,
+};
 
 const NO_AUTH: Refusal = Refusal {
     why: "Authentication is not offered yet, and without it the routes would be open.",
@@ -115,6 +117,7 @@ pub(super) const GROUP: Group = Group {
             value: "NAMESPACE/CONFIGMAP",
             example: "shop/headers",
             doc: "More fields of the question.",
+            holds: Holds::Object,
             effect: Effect::Refused(NO_TUNING),
             ..UNSET
         },
@@ -147,6 +150,7 @@ pub(super) const GROUP: Group = Group {
             value: "SECRET",
             example: "users",
             doc: "The Secret with names and passwords.",
+            holds: Holds::Object,
             effect: Effect::Refused(NO_AUTH),
             ..UNSET
         },

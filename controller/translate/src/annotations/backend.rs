@@ -1,7 +1,8 @@
 //! Annotations about backends: protocol, balancing, timeouts, retries and sizes.
 
 use super::table::{
-    Annotation, Consequence, Effect, Group, OnError, Refusal, UNSET, if_false, if_off, never, put,
+    Annotation, Consequence, Effect, Group, Holds, OnError, Refusal, UNSET, if_false, if_off,
+    never, put,
 };
 use super::value;
 
@@ -62,6 +63,7 @@ pub(super) const GROUP: Group = Group {
             value: "CONFIGMAP",
             example: "params",
             doc: "The parameters of a FastCGI backend.",
+            holds: Holds::Object,
             effect: Effect::Refused(NO_FASTCGI),
             ..UNSET
         },

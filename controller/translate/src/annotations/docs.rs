@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use super::policies::POLICIES;
 use super::table::{ANNOTATIONS, Annotation, Consequence, Effect, OnError, Refusal};
 use super::{NGINX_PREFIX, OWN_PREFIX};
 
@@ -39,6 +40,7 @@ fn describe(text: &mut String, annotation: &Annotation) {
         default,
         example,
         doc,
+        holds,
         effect,
     } = annotation;
     let alias = alias
@@ -54,6 +56,10 @@ fn describe(text: &mut String, annotation: &Annotation) {
         "\n- Example: `{name}: {example:?}`\n- {}\n",
         fate(effect, default)
     );
+    let guards = POLICIES.iter().filter(|policy| policy.guards(*holds));
+    for policy in guards {
+        let _ = writeln!(text, "- The policy `{}` {}.", policy.name, policy.refuses);
+    }
 }
 
 fn fate(effect: &Effect, default: &str) -> String {

@@ -10,6 +10,7 @@ mod backend;
 mod cookie;
 mod docs;
 mod observe;
+mod policies;
 mod routing;
 mod settings;
 mod table;
@@ -22,11 +23,14 @@ use std::collections::BTreeMap;
 
 pub(crate) use cookie::is_attribute;
 pub use docs::docs;
+pub use policies::{POLICIES, Policy};
 pub use settings::{
     AffinitySettings, BackendProtocol, RedirectSettings, RetryConditions, Settings,
     UpstreamSettings,
 };
-pub use table::{ANNOTATIONS, Annotation, Consequence, Effect, Group, OnError, Refusal, all};
+pub use table::{
+    ANNOTATIONS, Annotation, Consequence, Effect, Group, Holds, OnError, Refusal, all,
+};
 pub use value::ValueError;
 
 use portreeve_table::shorten;

@@ -1,7 +1,7 @@
 //! Annotations about which requests go where: paths, rewrites, redirects and errors.
 
 use super::table::{
-    Annotation, Consequence, Effect, Group, OnError, Refusal, UNSET, if_false, never, put,
+    Annotation, Consequence, Effect, Group, Holds, OnError, Refusal, UNSET, if_false, never, put,
 };
 use super::value;
 
@@ -37,6 +37,7 @@ pub(super) const GROUP: Group = Group {
             value: "NAMESPACE/CONFIGMAP",
             example: "shop/headers",
             doc: "Adds the fields of a ConfigMap to responses.",
+            holds: Holds::Object,
             effect: Effect::Refused(Refusal {
                 why: "It is not offered yet.",
                 instead: "Let the application send these fields.",
@@ -63,6 +64,7 @@ pub(super) const GROUP: Group = Group {
             value: "SERVICE",
             example: "fallback",
             doc: "Answers, on its first port, when the Service of a rule does not exist or has no endpoints.",
+            holds: Holds::Object,
             effect: Effect::Set {
                 on_error: OnError::Ignore,
                 set: |v, s| put(&mut s.default_backend, value::service_name(v)),
@@ -101,6 +103,7 @@ pub(super) const GROUP: Group = Group {
             default: "false",
             example: "true",
             doc: "Redirects `www.` and the name without it to the one that the rule has, with 308, unless the other is a host of its own.",
+            holds: Holds::Www,
             effect: Effect::Set {
                 on_error: OnError::Ignore,
                 set: |v, s| put(&mut s.from_to_www, value::boolean(v)),
@@ -186,6 +189,7 @@ pub(super) const GROUP: Group = Group {
             value: "NAMES",
             example: "www.shop.example.com,shop.example.org",
             doc: "Serves the first host of the Ingress under these names as well, separated by commas; at most 100, and fewer when the Ingress has more than 200 paths. A name that is the host of a rule stays with that rule. Regular expressions (`~…`) are not offered.",
+            holds: Holds::Hosts,
             effect: Effect::Set {
                 on_error: OnError::Ignore,
                 set: |v, s| {

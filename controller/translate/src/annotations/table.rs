@@ -25,8 +25,25 @@ pub struct Annotation {
     pub example: &'static str,
     /// What it does, in sentences.
     pub doc: &'static str,
+    /// What its value is to whoever guards a cluster.
+    pub holds: Holds,
     /// What is done about it.
     pub effect: Effect,
+}
+
+/// What a value is to whoever guards a cluster: the policies in `deploy` are made from this.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Holds {
+    /// Nothing that concerns more than its Ingress.
+    Setting,
+    /// Configuration of nginx, which may say anything.
+    Configuration,
+    /// The name of an object, with or without its namespace and a slash before it.
+    Object,
+    /// Names of hosts, separated by commas.
+    Hosts,
+    /// Whether each host of a rule is also meant with `www.` before it, or without.
+    Www,
 }
 
 /// What is done about an annotation.
@@ -86,6 +103,7 @@ pub(super) const UNSET: Annotation = Annotation {
     default: "",
     example: "",
     doc: "",
+    holds: Holds::Setting,
     effect: Effect::Hint,
 };
 

@@ -3,7 +3,7 @@
 //! Those that demand a certificate of somebody close their routes until they are offered.
 
 use super::table::{
-    Annotation, Consequence, Effect, Group, Refusal, UNSET, if_false, if_off, never,
+    Annotation, Consequence, Effect, Group, Holds, Refusal, UNSET, if_false, if_off, never,
 };
 
 const NO_CLIENT_CERTIFICATES: Refusal = Refusal {
@@ -70,6 +70,7 @@ pub(super) const GROUP: Group = Group {
             value: "NAMESPACE/SECRET",
             example: "shop/clients",
             doc: "Asks clients for a certificate of this authority.",
+            holds: Holds::Object,
             effect: Effect::Refused(NO_CLIENT_CERTIFICATES),
             ..UNSET
         },
@@ -133,6 +134,7 @@ pub(super) const GROUP: Group = Group {
             value: "NAMESPACE/SECRET",
             example: "shop/proxy",
             doc: "Shows this certificate to backends, and trusts this authority.",
+            holds: Holds::Object,
             effect: Effect::Refused(NO_BACKEND_CERTIFICATES),
             ..UNSET
         },
