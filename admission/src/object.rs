@@ -124,7 +124,26 @@ fn read<S: DeserializeOwned>(
         let message = "The object has another name than the request.";
         return Err(Unfit::Mismatched(message.into()));
     }
+    let namespace = names.and_then(|metadata| metadata.namespace.as_deref());
+    let given = [
+        name,
+        namespace,
+        Some(&*request.name),
+        Some(&*request.namespace),
+    ];
+    check_names(object, given)?;
     Ok(lean)
+}
+
+/// Whoever is no API server may send any name; what has none yet is to be given one.
+fn check_names(object: &RawValue, given: [Option<&str>; 4]) -> Result<(), Unfit> {
+    let mut given = given.into_iter().flatten().filter(|name| !name.is_empty());
+    if given.all(manifest::is_name) {
+        return Ok(());
+    }
+    Err(explained(object).unwrap_or_else(|| {
+        Unfit::Mismatched("The object has a name that no API server takes.".into())
+    }))
 }
 
 fn metadata(request: &Request<'_>, read: Option<Metadata>) -> ObjectMeta {

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use portreeve_translate::{
-    Code, Content, Diagnostic, Kind, Object, ObjectRef, Severity, Snapshot, translate,
+    Code, Content, Diagnostic, Kind, Object, ObjectRef, Severity, Snapshot, manifest, translate,
 };
 use serde_json::Value;
 
@@ -37,6 +37,12 @@ fn reference(document: &Value) -> ObjectRef {
     }
 }
 
+/// Whether a finding is about an Ingress: one with a name that is none is called by its place.
+fn is_about(object: &ObjectRef, of: &ObjectRef) -> bool {
+    let is_placed = object.kind == Kind::Ingress && object.name.starts_with('(');
+    object == of || is_placed && !of.name.is_empty() && !manifest::is_name(&of.name)
+}
+
 /// What a controller says of objects that an API server has: what cannot be read is in none.
 fn said(case: &support::Case) -> Vec<Diagnostic> {
     let is_read = |object: &&Object| !matches!(object.content, Content::Refused(_));
@@ -48,7 +54,8 @@ fn said(case: &support::Case) -> Vec<Diagnostic> {
 /// endpoints show. One that cannot be read has other words for it.
 fn errors(case: &support::Case, of: &ObjectRef) -> Vec<String> {
     let is_error = |found: &&Diagnostic| {
-        found.object.as_ref() == Some(of) && found.severity() == Severity::Error
+        let object = found.object.as_ref();
+        object.is_some_and(|object| is_about(object, of)) && found.severity() == Severity::Error
     };
     let unread: Vec<_> = case
         .found

@@ -5,6 +5,10 @@
 #[path = "../../../controller/translate/tests/support/mod.rs"]
 mod support;
 
+#[path = "../../../controller/translate/tests/corpus/payload.rs"]
+mod payload;
+
+mod corpus;
 mod golden;
 mod hostile;
 mod reviews;

@@ -19,6 +19,7 @@ use crate::code::Code;
 use crate::content::Object;
 use crate::diagnostic::Diagnostic;
 
+pub use decode::is_name;
 pub use keep::keep_refused;
 use kind::Meant;
 

@@ -55,7 +55,7 @@ pub(super) fn reference(
 
 /// Whether the API server would take a text for the name of an object of ours (RFC 1123, section
 /// 2.1). Names that hold other characters could be taken for two, or say what is not so in a log.
-fn is_name(text: &str) -> bool {
+pub fn is_name(text: &str) -> bool {
     let is_legal = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-.".contains(&b);
     (1..=253).contains(&text.len()) && text.bytes().all(is_legal)
 }
