@@ -128,7 +128,7 @@ async fn serve(options: Options) -> Result<(), Fatal> {
         Some(directory) => Home::Directory(directory.clone()),
         None => Home::secrets(client.clone(), &namespace),
     };
-    let (keeper, identity) = Keeper::new(home, leadership.clone(), Timestamp::now);
+    let (keeper, identity) = Keeper::new(home, &namespace, leadership.clone(), Timestamp::now);
     parts.spawn(named("the keeper of certificates", keeper.run()));
     let server = Server {
         latest: latest.clone(),

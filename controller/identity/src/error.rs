@@ -45,7 +45,7 @@ pub enum Problem {
     Key(rustls::Error),
     /// Peers would not take it.
     #[error(
-        "tls.crt is not a certificate of a {role} by an authority in ca.crt: {error}; \
+        "tls.crt is not a certificate of the role {role} by an authority in ca.crt: {error}; \
          see that the identity of this role is mounted, or delete it to have it made anew"
     )]
     Refused {

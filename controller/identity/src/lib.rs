@@ -1,8 +1,9 @@
 //! Who controllers and proxies are to each other: names, certificates and mutual TLS.
 //!
 //! Both sides show a certificate of the internal CA and look for the other's name in the one they
-//! are shown. Where these certificates come from is `portreeve-controller`'s business: here they
-//! are only read, so that a proxy need link nothing that could make one.
+//! are shown. The admission webhook has one of the same CA for the API server, and by its name it
+//! is neither of the two. Where these certificates come from is `portreeve-controller`'s business:
+//! here they are only read, so that a proxy need link nothing that could make one.
 
 #![forbid(unsafe_code)]
 

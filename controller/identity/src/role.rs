@@ -7,6 +7,7 @@ use rustls_pki_types::{DnsName, ServerName};
 /// The names that certificates carry. Nobody resolves them.
 const CONTROLLER: &str = "controller.portreeve.internal";
 const PROXY: &str = "proxy.portreeve.internal";
+const ADMISSION: &str = "admission.portreeve.internal";
 
 /// The part that the holder of a certificate plays. Its name is a DNS name in the certificate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -15,25 +16,30 @@ pub enum Role {
     Controller,
     /// Serves traffic by it.
     Proxy,
+    /// Says of objects whether they can be served. Who asks it is the API server, which is none of
+    /// these, has no certificate of theirs, and knows it by the names of its Service.
+    Admission,
 }
 
 impl Role {
-    /// Every role, in order.
-    pub const ALL: [Self; 2] = [Self::Controller, Self::Proxy];
+    /// Every role, in order: first those without whom nothing is served.
+    pub const ALL: [Self; 3] = [Self::Controller, Self::Proxy, Self::Admission];
 
     /// One word, as in names of folders and Secrets.
     pub fn word(self) -> &'static str {
         match self {
             Self::Controller => "controller",
             Self::Proxy => "proxy",
+            Self::Admission => "admission",
         }
     }
 
-    /// The DNS name that the role's certificates carry.
+    /// The DNS name that the role's certificates carry, whatever others they carry besides.
     pub fn dns_name(self) -> &'static str {
         match self {
             Self::Controller => CONTROLLER,
             Self::Proxy => PROXY,
+            Self::Admission => ADMISSION,
         }
     }
 
@@ -46,7 +52,10 @@ impl Role {
 
     /// Whether it is connected to, and not the one that connects.
     pub fn is_server(self) -> bool {
-        self == Self::Controller
+        match self {
+            Self::Controller | Self::Admission => true,
+            Self::Proxy => false,
+        }
     }
 }
 

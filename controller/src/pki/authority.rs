@@ -1,5 +1,6 @@
 //! An authority: who signs.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -38,13 +39,19 @@ impl Authority {
         })
     }
 
-    /// Signs a new certificate for a role, with a new key.
-    pub(super) fn issue(&self, role: Role, now: Timestamp) -> Result<Self, Error> {
+    /// Signs a new certificate for a role, with these names and a new key.
+    pub(super) fn issue(
+        &self,
+        role: Role,
+        names: BTreeSet<String>,
+        now: Timestamp,
+    ) -> Result<Self, Error> {
         let signer = CertificateDer::from_pem_slice(self.chain.as_bytes())
             .map_err(|_| Error::CouldNotParseCertificate)?;
         let signer = Issuer::from_ca_cert_der(&signer, self.key_pair()?)?;
         let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?;
-        let mut params = CertificateParams::new([role.dns_name().to_string()])?;
+        let mut params = CertificateParams::new(names.into_iter().collect::<Vec<_>>())?;
+        // Other names may be too long for this one.
         params
             .distinguished_name
             .push(DnType::CommonName, role.dns_name());

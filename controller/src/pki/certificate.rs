@@ -1,9 +1,11 @@
 //! What a certificate says of itself.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
-use x509_parser::prelude::{ASN1Time, FromDer, X509Certificate};
+use x509_parser::prelude::{ASN1Time, FromDer, GeneralName, X509Certificate};
 
 /// Tells one certificate from another: all of it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -16,6 +18,8 @@ pub(super) struct Certificate {
     pub(super) from: Timestamp,
     pub(super) until: Timestamp,
     pub(super) is_authority: bool,
+    /// The DNS names whose holder it is.
+    pub(super) names: BTreeSet<String>,
     /// The public key, in DER.
     pub(super) public_key: Vec<u8>,
 }
@@ -35,10 +39,22 @@ impl Certificate {
             from: time(validity.not_before),
             until: time(validity.not_after),
             is_authority: parsed.is_ca(),
+            names: names(&parsed),
             public_key: parsed.public_key().raw.to_vec(),
             id: Id(der.to_vec()),
         })
     }
+}
+
+fn names(certificate: &X509Certificate<'_>) -> BTreeSet<String> {
+    // One that has the extension twice has no names here, and is taken by nobody.
+    let names = certificate.subject_alternative_name().ok().flatten();
+    let names = names.into_iter().flat_map(|it| &it.value.general_names);
+    let names = names.filter_map(|name| match name {
+        GeneralName::DNSName(name) => Some((*name).to_string()),
+        _ => None,
+    });
+    names.collect()
 }
 
 /// A time with which can be reckoned: the end of the year 9999, which stands for no end at all, is

@@ -50,6 +50,7 @@ impl Entry {
             Self::Authority => "portreeve-ca",
             Self::Leaf(Role::Controller) => "portreeve-controller-tls",
             Self::Leaf(Role::Proxy) => "portreeve-proxy-tls",
+            Self::Leaf(Role::Admission) => "portreeve-admission-tls",
         }
     }
 }

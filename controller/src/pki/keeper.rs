@@ -1,7 +1,6 @@
 //! Keeps the certificates up to date, for as long as this controller leads, and has its own ready
 //! whether it leads or not.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,20 +9,16 @@ use portreeve_identity::{Identity, Pem, Role};
 use tokio::sync::watch;
 use tokio::time::sleep;
 
+use super::bundle::{Bundle, Told};
 use super::entry::Entry;
 use super::homes::{Home, Version};
+use super::kept::Kept;
 use super::material::{self, Material};
-use super::plan::{Plan, Step, plan};
+use super::plan::{Found, Plan, Step, plan};
 use super::{HomeError, PkiError};
 use crate::lease::Leadership;
 use portreeve_process::say;
 
-/// Every entry, the authority first: nothing can be said of the others without it.
-const ENTRIES: [Entry; 3] = [
-    Entry::Authority,
-    Entry::Leaf(Role::Controller),
-    Entry::Leaf(Role::Proxy),
-];
 /// How often it is looked: somebody may have changed what is kept.
 const LOOK: Duration = Duration::from_secs(60);
 /// How often it is looked for what is not there yet, or could not be reached.
@@ -33,35 +28,56 @@ const STEPS: usize = 12;
 
 type Clock = Box<dyn Fn() -> Timestamp + Send + Sync>;
 
-/// Keeps the certificates of controllers and proxies.
+/// Keeps the certificates of controllers, proxies and the admission webhook.
 pub struct Keeper {
     home: Home,
+    namespace: String,
     leadership: Leadership,
     clock: Clock,
     identity: watch::Sender<Option<Arc<Identity>>>,
+    believed: watch::Sender<Option<Bundle>>,
+    /// What the API server has been told, if it is told anything.
+    told: Option<watch::Receiver<Told>>,
     /// What that was parsed from.
     own: Option<Pem>,
     said: Option<String>,
 }
 
 impl Keeper {
-    /// Keeps them at `home`, once it is run. Out of the other end comes who this controller is,
-    /// as soon as it has a certificate. The `clock` is that on the wall.
+    /// Keeps them at `home`, once it is run; our own objects are in the `namespace`. Out of the
+    /// other end comes who this controller is, as soon as it has a certificate. The `clock` is that
+    /// on the wall.
     pub fn new(
         home: Home,
+        namespace: &str,
         leadership: Leadership,
         clock: impl Fn() -> Timestamp + Send + Sync + 'static,
     ) -> (Self, watch::Receiver<Option<Arc<Identity>>>) {
         let (identity, receiver) = watch::channel(None);
+        let (believed, _) = watch::channel(None);
         let keeper = Self {
             home,
+            namespace: namespace.into(),
             leadership,
             clock: Box::new(clock),
             identity,
+            believed,
+            told: None,
             own: None,
             said: None,
         };
         (keeper, receiver)
+    }
+
+    /// Whom everybody is to believe, while this controller leads.
+    pub fn believed(&self) -> watch::Receiver<Option<Bundle>> {
+        self.believed.subscribe()
+    }
+
+    /// Lets the next authority sign only when the API server has been told of it, too.
+    pub fn waiting_for(mut self, told: watch::Receiver<Told>) -> Self {
+        self.told = Some(told);
+        self
     }
 
     /// Runs for as long as it is polled. It can be dropped at any time: each write is whole.
@@ -77,43 +93,61 @@ impl Keeper {
                     SOON
                 }
             };
-            if self.leadership.is_leader() {
-                sleep(pause).await;
-            } else {
-                tokio::select! {
-                    () = sleep(pause) => {}
-                    () = self.leadership.gained() => {}
+            let mut office = self.leadership.clone();
+            let ends_or_begins = async {
+                match office.is_leader() {
+                    true => office.lost().await,
+                    false => office.gained().await,
                 }
+            };
+            tokio::select! {
+                () = sleep(pause) => {}
+                () = ends_or_begins => {}
             }
         }
     }
 
     /// Does what is to be done now, and says how long that will do.
     async fn round(&mut self) -> Result<Duration, PkiError> {
+        let settled = match self.leadership.is_leader() {
+            true => Some(self.settle().await),
+            false => {
+                // Whoever leads meanwhile may change it.
+                self.believed.send_if_modified(|it| it.take().is_some());
+                None
+            }
+        };
+        // What cannot be done for one role is no reason not to have one's own.
+        let read = self.read_own().await;
         let mut pause = LOOK;
-        if self.leadership.is_leader() {
-            let due = self.settle().await?.duration_since((self.clock)());
+        if let Some(settled) = settled {
+            let due = settled?.duration_since((self.clock)());
             pause = pause.min(Duration::try_from(due).unwrap_or_default());
         }
-        self.read_own().await?;
+        read?;
         Ok(if self.own.is_some() { pause } else { SOON })
     }
 
     /// Does one step after the other until nothing is left, and says when something will be.
     async fn settle(&self) -> Result<Timestamp, PkiError> {
-        let mut material = Material::default();
-        let mut versions = BTreeMap::new();
-        for entry in ENTRIES {
-            let (files, version) = self.home.load(entry).await?;
-            material.take(entry, &files);
-            versions.insert(entry, version);
-        }
+        let Kept {
+            mut material,
+            mut versions,
+            mut unread,
+        } = Kept::read(&self.home, &self.namespace).await?;
         for _ in 0..STEPS {
-            let (step, why) = match plan((self.clock)(), &material.inspect()) {
+            let found = Found {
+                is_told: self.believe(&material),
+                ..material.inspect()
+            };
+            let (step, why) = match plan((self.clock)(), &found) {
                 Plan::At(due) => return Ok(due),
                 Plan::Now(step, why) => (step, why),
             };
             let entry = self.apply(&mut material, step)?;
+            if let Some(error) = unread.remove(&entry) {
+                return Err(error.into());
+            }
             let version = versions.entry(entry).or_default();
             *version = self.write(&material, entry, version).await?;
             say(format_args!(
@@ -123,6 +157,21 @@ impl Keeper {
             ));
         }
         Err(PkiError::Endless(STEPS))
+    }
+
+    /// Says whom to believe, and whether the API server does already.
+    fn believe(&self, material: &Material) -> bool {
+        let bundle = material.bundle();
+        let is_told = match (&bundle, &self.told) {
+            (Some(bundle), Some(told)) => told.borrow().knows(bundle),
+            _ => true,
+        };
+        self.believed.send_if_modified(|believed| {
+            let is_news = *believed != bundle;
+            *believed = bundle;
+            is_news
+        });
+        is_told
     }
 
     /// Does a step in memory. What peers would not take is never written.

@@ -7,13 +7,17 @@ use portreeve_identity::{CA_FILE, CHAIN_FILE, Identity, KEY_FILE, Pem, Role};
 use portreeve_table::Secret;
 
 use super::authority::Authority;
+use super::bundle::Bundle;
 use super::certificate::{Certificate, ids, split};
 use super::entry::{Entry, Files, NEXT_CHAIN_FILE, NEXT_KEY_FILE, OLD_FILE};
+use super::names::names;
 use super::plan::{self, Found, Leaf, Step};
 
 /// Everything that is kept.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Material {
+    /// Where our own objects are, by which a role may be called.
+    namespace: String,
     pub(super) signer: Option<Authority>,
     pub(super) next: Option<Authority>,
     pub(super) old: String,
@@ -21,6 +25,14 @@ pub(super) struct Material {
 }
 
 impl Material {
+    /// Nothing yet, in this namespace.
+    pub(super) fn of(namespace: &str) -> Self {
+        Self {
+            namespace: namespace.into(),
+            ..Self::default()
+        }
+    }
+
     /// Takes what was read of an entry.
     pub(super) fn take(&mut self, entry: Entry, files: &Files) {
         match entry {
@@ -83,7 +95,14 @@ impl Material {
             next: next.map(facts),
             old: ids(&self.old).collect(),
             leaves: Role::ALL.into_iter().filter_map(leaf).collect(),
+            is_told: true,
         }
+    }
+
+    /// Whom to believe; `None` while there is nobody.
+    pub(super) fn bundle(&self) -> Option<Bundle> {
+        self.signer.as_ref()?.inspect().ok()?;
+        Some(Bundle::of(&self.believed()))
     }
 
     /// What a role has, as whoever believes only the present authority sees it.
@@ -100,6 +119,9 @@ impl Material {
         Identity::parse(role, &by_signer, "")
             .map_err(|_| "it was not signed by the present authority".to_string())?;
         let certificate = Certificate::parse(&pem.chain)?;
+        if certificate.names != names(role, &self.namespace) {
+            return Err("it has other names than it should".into());
+        }
         Ok(Leaf {
             from: certificate.from,
             until: certificate.until,
@@ -135,16 +157,21 @@ impl Material {
     fn issue(&self, role: Role, now: Timestamp) -> Result<Pem, rcgen::Error> {
         let signer = self.signer.as_ref();
         let signer = signer.ok_or(rcgen::Error::CouldNotParseCertificate)?;
-        let own = signer.issue(role, now)?;
-        let next = self.next.as_ref().filter(|next| next.inspect().is_ok());
-        let mut believed = signer.certificate();
-        believed.extend(next.map(Authority::certificate));
-        believed.extend(split(&self.old));
+        let own = signer.issue(role, names(role, &self.namespace), now)?;
         Ok(Pem {
-            ca: believed,
+            ca: self.believed(),
             chain: own.chain,
             key: own.key,
         })
+    }
+
+    /// Who signs, who will, and who did.
+    fn believed(&self) -> String {
+        let next = self.next.as_ref().filter(|next| next.inspect().is_ok());
+        let present = self.signer.iter().chain(next);
+        let mut believed: String = present.map(Authority::certificate).collect();
+        believed.extend(split(&self.old));
+        believed
     }
 }
 

@@ -16,6 +16,8 @@ pub(super) const BACKDATE: SignedDuration = SignedDuration::from_mins(10);
 /// How long everybody has to read what was written, before others depend on it. A kubelet needs
 /// about two minutes.
 pub(super) const SETTLE: SignedDuration = SignedDuration::from_hours(1);
+/// When to look again whether the API server has been told.
+const AGAIN: SignedDuration = SignedDuration::from_mins(1);
 
 /// What there is.
 #[derive(Debug, Clone)]
@@ -28,6 +30,8 @@ pub(super) struct Found {
     pub(super) old: BTreeSet<Id>,
     /// What each role has, or why that is nothing.
     pub(super) leaves: BTreeMap<Role, Result<Leaf, String>>,
+    /// Whether the API server believes whom everybody does: it is told by other means.
+    pub(super) is_told: bool,
 }
 
 /// What matters of an authority.
@@ -94,7 +98,11 @@ pub(super) fn plan(now: Timestamp, found: &Found) -> Plan {
         last_issued = last_issued.max(leaf.from + BACKDATE);
     }
     // Whom to believe is written with each certificate, so that its age is the age of both.
-    let settled = last_issued + SETTLE;
+    let mut settled = last_issued + SETTLE;
+    if found.next.is_some() && !found.is_told {
+        // The API server would take the admission webhook for a stranger.
+        settled = settled.max(now + AGAIN);
+    }
     let pending = match &found.next {
         Some(_) => Some((Step::Promote, "everybody believes the next authority")),
         None if found.old.is_empty() => None,

@@ -93,17 +93,17 @@ async fn lead(place: &Place, leading: &mut JoinSet<()>) -> Leadership {
     leadership
 }
 
-/// Keeps certificates as at a time, until everything is done that is due then: the proxy's come
-/// last.
+/// Keeps certificates as at a time, until everything is done that is due then.
 async fn keep(place: &Place, leads: &Leadership, at: Timestamp, is_so: impl Fn(&Path) -> bool) {
     let pki = place.folder.join("pki");
-    let before = chain(&pki, Role::Proxy);
+    let last = Role::ALL[Role::ALL.len() - 1];
+    let before = chain(&pki, last);
     let home = Home::Directory(pki.clone());
-    let (keeper, _own) = Keeper::new(home, leads.clone(), move || at);
+    let (keeper, _own) = Keeper::new(home, place.name, leads.clone(), move || at);
     let mut keeping = JoinSet::new();
     keeping.spawn(keeper.run());
     until("what is due is done", async || {
-        chain(&pki, Role::Proxy) != before && is_so(&pki)
+        chain(&pki, last) != before && is_so(&pki)
     })
     .await;
 }

@@ -21,6 +21,8 @@ pub(crate) enum Mode {
     Mute,
     /// They are refused with this status.
     Refusing(u16),
+    /// Those about the object of this name are forbidden.
+    Hiding(&'static str),
 }
 
 /// The server: objects by path, as every client sees them.
@@ -133,6 +135,8 @@ impl Link {
         let (code, object) = match mode {
             Mode::Up => answer(),
             Mode::Refusing(code) => failure(code, "Forbidden"),
+            Mode::Hiding(name) if head.uri.path().ends_with(name) => failure(403, "Forbidden"),
+            Mode::Hiding(_) => answer(),
             Mode::Silent => std::future::pending().await,
             Mode::Mute => {
                 answer();

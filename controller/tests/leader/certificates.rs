@@ -37,7 +37,7 @@ impl Directory {
         Reload::client(Role::Proxy, &self.0.join("proxy"))
     }
 
-    fn read(&self, path: &str) -> String {
+    pub(crate) fn read(&self, path: &str) -> String {
         fs::read_to_string(self.0.join(path)).unwrap()
     }
 }
@@ -69,12 +69,17 @@ impl Clock {
     }
 }
 
+/// Where our own objects are.
+pub(crate) const NAMESPACE: &str = "edge";
+
+const ENTRIES: [&str; 4] = ["ca", "controller", "proxy", "admission"];
+
 pub(crate) type Own = watch::Receiver<Option<Arc<Identity>>>;
 
 /// A keeper that keeps, and has had its first look.
 pub(crate) async fn keep(home: Home, leadership: &Leadership, clock: &Clock) -> Own {
     let clock = clock.clone();
-    let (keeper, own) = Keeper::new(home, leadership.clone(), move || clock.now());
+    let (keeper, own) = Keeper::new(home, NAMESPACE, leadership.clone(), move || clock.now());
     tokio::spawn(keeper.run());
     sleep(Duration::from_secs(1)).await;
     own
@@ -101,11 +106,17 @@ async fn an_empty_directory_is_filled() {
     let identity = own.borrow().clone().unwrap();
     meet(&client, &identity.server(Role::Proxy).unwrap(), clock.now()).unwrap();
 
-    for folder in ["", "ca", "controller", "proxy"] {
+    for folder in ["", "ca", "controller", "proxy", "admission"] {
         let folder = directory.0.join(folder);
         assert_eq!(mode(&folder), 0o700, "{folder:?}");
     }
-    for file in ["ca/tls.crt", "ca/tls.key", "proxy/ca.crt", "proxy/tls.key"] {
+    for file in [
+        "ca/tls.crt",
+        "ca/tls.key",
+        "proxy/ca.crt",
+        "proxy/tls.key",
+        "admission/tls.key",
+    ] {
         assert_eq!(mode(&directory.0.join(file)), 0o600, "{file}");
     }
     assert!(!directory.0.join("ca/next.crt").exists());
@@ -116,11 +127,11 @@ async fn an_empty_directory_is_filled() {
 async fn what_is_sound_is_left_alone() {
     let (directory, clock) = (Directory::new(), Clock::new());
     drop(keep_directory(&directory, &clock).await);
-    let before = ["ca", "controller", "proxy"].map(|e| directory.read(&format!("{e}/tls.crt")));
+    let before = ENTRIES.map(|e| directory.read(&format!("{e}/tls.crt")));
     // Another keeper, as after a restart, and some days.
     drop(keep_directory(&directory, &clock).await);
     clock.pass(SignedDuration::from_hours(24 * 50)).await;
-    let after = ["ca", "controller", "proxy"].map(|e| directory.read(&format!("{e}/tls.crt")));
+    let after = ENTRIES.map(|e| directory.read(&format!("{e}/tls.crt")));
     assert_eq!(before, after);
 }
 
@@ -143,7 +154,7 @@ async fn what_is_damaged_is_replaced() {
         clock.pass(SignedDuration::ZERO).await;
         check(&directory, &own, &clock, file);
     }
-    for folder in ["proxy", "ca", ""] {
+    for folder in ["proxy", "admission", "ca", ""] {
         fs::remove_dir_all(directory.0.join(folder)).unwrap();
         clock.pass(SignedDuration::ZERO).await;
         check(&directory, &own, &clock, folder);

@@ -7,6 +7,7 @@
 // A helper that panics fails its test, which is all it can do.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
+mod admission;
 mod api;
 mod certificates;
 mod election;

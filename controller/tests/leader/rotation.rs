@@ -10,7 +10,7 @@ use crate::certificates::{Clock, Directory, keep};
 use crate::handshake::meet;
 
 /// After two thirds of ten years an authority is replaced.
-const DUE: SignedDuration = SignedDuration::from_hours(2433 * 24 + 8);
+pub(crate) const DUE: SignedDuration = SignedDuration::from_hours(2433 * 24 + 8);
 
 /// A controller and a proxy, each of which reads what is new only now and then, can reach each
 /// other at every moment of more than two authorities' time.
@@ -72,7 +72,7 @@ impl Pair {
 }
 
 /// Notes what a file says whenever it says something else.
-fn note(seen: &mut Vec<String>, directory: &Directory, file: &str) {
+pub(crate) fn note(seen: &mut Vec<String>, directory: &Directory, file: &str) {
     let text = std::fs::read_to_string(directory.0.join(file)).unwrap();
     if seen.last() != Some(&text) {
         seen.push(text);

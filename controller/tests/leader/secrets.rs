@@ -13,10 +13,11 @@ use crate::api::{Api, Link, Mode};
 use crate::certificates::{Clock, Own, keep};
 use crate::election::stand;
 
-const NAMES: [&str; 3] = [
+const NAMES: [&str; 4] = [
     "portreeve-ca",
     "portreeve-controller-tls",
     "portreeve-proxy-tls",
+    "portreeve-admission-tls",
 ];
 
 fn path(name: &str) -> String {
@@ -90,6 +91,29 @@ async fn it_is_tried_again_until_it_is_done() {
         assert!(own.borrow().is_some(), "{mode:?}");
         assert!(NAMES.iter().all(|name| api.get(&path(name)).is_some()));
     }
+}
+
+/// As when the rights are those of a version that knew fewer roles.
+#[tokio::test(start_paused = true)]
+async fn what_may_not_be_written_for_one_role_holds_up_no_other() {
+    let (api, clock) = (Api::default(), Clock::new());
+    let link = api.link();
+    link.set(Mode::Hiding(NAMES[3]));
+    let own = keep_secrets(&link, &Leadership::always(), &clock).await;
+    assert!(own.borrow().is_some());
+    let before = [1, 2].map(|n| secret(&api, NAMES[n])["data"].clone());
+    clock.pass(SignedDuration::from_hours(24 * 61)).await;
+    let after = [1, 2].map(|n| secret(&api, NAMES[n])["data"].clone());
+    assert!(
+        before
+            .iter()
+            .zip(&after)
+            .all(|(before, after)| before != after)
+    );
+    assert!(api.get(&path(NAMES[3])).is_none());
+    link.set(Mode::Up);
+    clock.pass(SignedDuration::ZERO).await;
+    assert!(api.get(&path(NAMES[3])).is_some());
 }
 
 /// Two who both believe to lead do not overwrite each other: the later one reads again, and finds

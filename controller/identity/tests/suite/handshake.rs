@@ -126,6 +126,23 @@ fn a_role_is_not_another() {
     assert!(impostor.is_err());
 }
 
+/// It is certified by the same authority, and its certificate is seen by whoever asks for it.
+#[test]
+fn the_admission_webhook_is_neither_a_controller_nor_a_proxy() {
+    let authority = Authority::new();
+    let controller = authority.identity(Role::Controller);
+    let proxy = authority.identity(Role::Proxy).client().unwrap();
+    let meant_for_both = authority.certify_as(Role::Admission.dns_name(), |_| {});
+    for admission in [authority.certify(Role::Admission), meant_for_both] {
+        let admission = parsed(Role::Admission, &admission);
+        let refused = meet(&admission, &controller).unwrap_err();
+        assert!(matches!(refused, Error::InvalidCertificate(_)), "{refused}");
+        let impostor = admission.server(Role::Proxy).unwrap();
+        let refused = shake(Arc::clone(&proxy), impostor).unwrap_err();
+        assert!(matches!(refused, Error::InvalidCertificate(_)), "{refused}");
+    }
+}
+
 #[test]
 fn what_has_expired_is_refused() {
     let authority = Authority::new();

@@ -58,11 +58,11 @@ fn what_is_wrong_is_said() {
                 ca: stranger.pem(),
                 ..good.clone()
             },
-            "not a certificate of a proxy",
+            "not a certificate of the role proxy",
         ),
         (
             authority.certify(Role::Controller),
-            "not a certificate of a proxy",
+            "not a certificate of the role proxy",
         ),
     ] {
         let told = complaint(&wrong);
@@ -83,7 +83,7 @@ fn one_that_has_expired_is_still_one() {
         // But that it has expired excuses nothing else.
         pem.ca = Authority::new().pem();
         let told = Identity::parse(role, &pem, "").unwrap_err().to_string();
-        assert!(told.contains("not a certificate of a"), "{told}");
+        assert!(told.contains("not a certificate of the role"), "{told}");
     }
 }
 

@@ -37,6 +37,7 @@ fn settled() -> Found {
         next: None,
         old: BTreeSet::new(),
         leaves: Role::ALL.map(|role| (role, leaf(at(0, 0), &["a"]))).into(),
+        is_told: true,
     }
 }
 
@@ -70,6 +71,7 @@ fn what_is_missing_or_damaged_is_made() {
         next: None,
         old: BTreeSet::new(),
         leaves: BTreeMap::new(),
+        is_told: true,
     };
     check(nothing, Step::Establish, "not there");
     check(
@@ -131,8 +133,11 @@ fn an_authority_is_replaced_in_steps() {
     let controller = leaf(start, &["a", "b"]);
     found.leaves.insert(Role::Controller, controller);
     assert_eq!(step(plan(start, &found)), Step::Issue(Role::Proxy));
+    found.leaves.insert(Role::Proxy, leaf(start, &["a", "b"]));
+    assert_eq!(step(plan(start, &found)), Step::Issue(Role::Admission));
     let told = start + SignedDuration::from_mins(30);
-    found.leaves.insert(Role::Proxy, leaf(told, &["a", "b"]));
+    let admission = leaf(told, &["a", "b"]);
+    found.leaves.insert(Role::Admission, admission);
     // The last one who was told counts.
     assert_eq!(plan(start + hour, &found), Plan::At(told + hour));
     assert_eq!(step(plan(told + hour, &found)), Step::Promote);
@@ -156,6 +161,39 @@ fn an_authority_is_replaced_in_steps() {
     issued(&mut found, promoted + hour, &["b"]);
     let rest = promoted + hour + SignedDuration::from_hours(LEAF_DUE * DAY);
     assert_eq!(plan(promoted + hour, &found), Plan::At(rest));
+}
+
+/// It is told by other means than the certificates of ours.
+#[test]
+fn the_api_server_is_waited_for_before_the_next_authority_signs() {
+    let (days, hours) = AUTHORITY_DUE;
+    let (start, hour) = (at(days, hours), SignedDuration::from_hours(1));
+    let mut found = with(|f| {
+        f.next = Some(authority("b", start));
+        f.is_told = false;
+        issued(f, start, &["a", "b"]);
+    });
+    assert_eq!(plan(start, &found), Plan::At(start + hour));
+    for late in [hour, hour * 24] {
+        assert_eq!(plan(start + late, &found), Plan::At(start + late + AGAIN));
+    }
+    found.is_told = true;
+    let planned = plan(start + hour * 24, &found);
+    assert!(matches!(planned, Plan::Now(Step::Promote, _)));
+
+    // There is nothing to wait for when the former one goes, or when the present one has gone.
+    let former = with(|f| {
+        f.old = [id("z")].into();
+        f.is_told = false;
+        issued(f, start - hour * 2, &["a", "z"]);
+    });
+    let planned = plan(start - hour, &former);
+    assert!(matches!(planned, Plan::Now(Step::Retire, _)));
+    let late = at(3650, 0);
+    found.is_told = false;
+    found.next = Some(authority("b", late));
+    let planned = plan(late, &found);
+    assert!(matches!(planned, Plan::Now(Step::Promote, _)));
 }
 
 #[test]
