@@ -45,6 +45,12 @@ counts! {
         "Events that could not be written; each is tried again while its cause stands.";
     EventsDelayed = "portreeve_events_delayed_total",
         "Times that there was more to say in Events than may be said at once.";
+    WebhookWrites = "portreeve_webhook_writes_total",
+        "Times that the authorities of the admission webhook's certificate were written into its configuration.";
+    WebhookErrors = "portreeve_webhook_errors_total",
+        "Times that the configuration of the admission webhook could not be read or written; it is tried again.";
+    WebhookFights = "portreeve_webhook_fights_total",
+        "Times that another writer was found to change the configuration of the admission webhook back again and again.";
 }
 
 /// The counts of this process.

@@ -11,6 +11,7 @@ mod deploy;
 #[cfg(test)]
 mod docs;
 pub mod events;
+mod fight;
 mod guard;
 mod holdoff;
 mod lanes;
@@ -26,6 +27,7 @@ mod scripted;
 pub mod serve;
 mod siblings;
 pub mod status;
+pub mod webhook;
 mod wiring;
 
 pub use counts::{Count, Counts};

@@ -25,6 +25,18 @@ pub(crate) fn is_conflict(error: &kube::Error) -> bool {
     status.is_conflict() || status.is_already_exists()
 }
 
+/// Who wrote the field, when what was applied would change a field that another wrote.
+pub(crate) fn other_manager(error: &kube::Error) -> Option<Box<str>> {
+    let kube::Error::Api(status) = error else {
+        return None;
+    };
+    let causes = status.details.iter().flat_map(|details| &details.causes);
+    let mut conflicts = causes.filter(|cause| cause.reason == "FieldManagerConflict");
+    let message = &conflicts.next()?.message;
+    // Such as: conflict with "kubectl" with subresource "status" using networking.k8s.io/v1
+    Some(message.split('"').nth(1).unwrap_or("another writer").into())
+}
+
 #[cfg(test)]
 mod tests {
     use kube::core::Status;

@@ -16,7 +16,6 @@ mod address;
 mod answer;
 mod api;
 mod desk;
-mod fight;
 mod ledger;
 mod nodes;
 mod seen;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use k8s_openapi::api::networking::v1::{Ingress, IngressLoadBalancerIngress};
 
 use super::address;
-use crate::refusal::refusal;
+use crate::refusal::{other_manager, refusal};
 
 /// The status as it is after a write.
 #[derive(Clone, Debug, PartialEq)]
@@ -58,28 +58,10 @@ impl Answer {
 
 /// Who owns the status, when that is why it was not applied.
 pub(super) fn owner(error: &WriteError) -> Option<Box<str>> {
-    let WriteError::Api {
-        error: kube::Error::Api(status),
-    } = error
-    else {
-        return None;
-    };
-    let causes = status
-        .details
-        .as_ref()
-        .map_or(&[][..], |details| &details.causes);
-    let cause = causes
-        .iter()
-        .find(|cause| cause.reason == "FieldManagerConflict")?;
-    // Such as: conflict with "kubectl" with subresource "status" using networking.k8s.io/v1
-    Some(
-        cause
-            .message
-            .split('"')
-            .nth(1)
-            .unwrap_or("another writer")
-            .into(),
-    )
+    match error {
+        WriteError::Api { error } => other_manager(error),
+        _ => None,
+    }
 }
 
 /// What to do about it.

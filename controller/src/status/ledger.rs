@@ -9,8 +9,8 @@ use portreeve_translate::{ObjectKey, Owner};
 use tokio::time::Instant;
 
 use super::answer::Answer;
-use super::fight::Fight;
 use super::seen::IngressNow;
+use crate::fight::Fight;
 
 /// How long to wait after the first failure, and how long at most.
 const BACKOFF: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(300));

@@ -1,6 +1,7 @@
-//! Two who write the same status: each writes what it thinks is right as soon as the other has.
+//! Two who write the same: each writes what it thinks is right as soon as the other has.
 //!
-//! Nobody wins, DNS flaps, and the API server carries the load. Who notices gives in for a while.
+//! Nobody wins, DNS flaps where it is a status, and the API server carries the load. Who notices
+//! gives in for a while.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -11,18 +12,18 @@ use tokio::time::Instant;
 const FIGHT: (usize, Duration) = (5, Duration::from_secs(600));
 
 /// How often something is written in a fight; a fight is over when nothing has to be for as long.
-pub(super) const TRUCE: Duration = Duration::from_secs(600);
+const TRUCE: Duration = Duration::from_secs(600);
 
-/// How often one status had to be written again.
+/// How often one thing had to be written again.
 #[derive(Debug, Default)]
-pub(super) struct Fight {
+pub(crate) struct Fight {
     rewrites: VecDeque<Instant>,
     truce: Option<Instant>,
 }
 
 impl Fight {
     /// The same was written again; says whether it is a fight from now on.
-    pub(super) fn rewritten(&mut self, now: Instant) -> bool {
+    pub(crate) fn rewritten(&mut self, now: Instant) -> bool {
         if self.truce.is_some() {
             self.truce = Some(now + TRUCE);
             return false;
@@ -43,12 +44,12 @@ impl Fight {
     }
 
     /// Until when nothing is written.
-    pub(super) fn truce(&self) -> Option<Instant> {
+    pub(crate) fn truce(&self) -> Option<Instant> {
         self.truce
     }
 
     /// Nothing has to be written now; says whether a fight is over with that.
-    pub(super) fn is_settled(&mut self, now: Instant) -> bool {
+    pub(crate) fn is_settled(&mut self, now: Instant) -> bool {
         let is_over = self.truce.is_some_and(|truce| truce <= now);
         if is_over {
             *self = Self::default();
