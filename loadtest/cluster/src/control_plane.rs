@@ -147,6 +147,8 @@ fn api_server(pki: &Pki) -> Vec<OsString> {
         flag("authorization-mode", "RBAC"),
         flag("allow-privileged", "true"),
         flag("service-cluster-ip-range", "10.96.0.0/16,fd00:10:96::/112"),
+        // Webhooks are called at their endpoints: nothing implements the addresses of Services.
+        "--enable-aggregator-routing=true".into(),
         flag("service-account-issuer", "https://kubernetes.default.svc"),
         flag("service-account-key-file", &pki.accounts_public),
         flag("service-account-signing-key-file", &pki.accounts),

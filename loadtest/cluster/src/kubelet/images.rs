@@ -51,6 +51,7 @@ impl Images {
             row("portreeve-echo", "portreeve-loadtest", &echo),
             row("portreeve-controller", "portreeve-controller", &["{ARGS}"]),
             row("portreeve-proxy", "portreeve-proxy", &["{ARGS}"]),
+            row("portreeve-admission", "portreeve-admission", &["{ARGS}"]),
         ];
         Self { table }
     }
