@@ -1,50 +1,74 @@
 //! That the manifests say what the controller understands, and allow what it asks for.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 use portreeve_identity::Role;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::lease::Timing;
 use crate::options::Options;
-use crate::pki::Entry;
+use crate::pki::{ADMISSION_SERVICE, Entry};
 
-/// The object of a kind and a name in a file of `deploy`.
-fn object(file: &str, kind: &str) -> Value {
+const NAMESPACE: &str = "portreeve";
+
+fn read(file: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy");
-    let text = std::fs::read_to_string(path.join(file)).unwrap();
-    let documents: Vec<Value> = serde_saphyr::from_multiple(&text).unwrap();
-    let is_it = |document: &Value| document["kind"] == kind;
-    documents.into_iter().find(is_it).unwrap()
+    std::fs::read_to_string(path.join(file)).unwrap()
 }
 
-fn pod() -> Value {
-    object("controller.yaml", "Deployment")["spec"]["template"]["spec"].clone()
+/// The objects of a kind in a file of `deploy`.
+fn objects(file: &str, kind: &str) -> Vec<Value> {
+    let documents: Vec<Value> = serde_saphyr::from_multiple(&read(file)).unwrap();
+    let of_kind = documents.into_iter().filter(|it| it["kind"] == kind);
+    of_kind.collect()
+}
+
+/// The first of them.
+fn object(file: &str, kind: &str) -> Value {
+    objects(file, kind).remove(0)
+}
+
+/// The one of them with this name.
+fn named(file: &str, kind: &str, name: &str) -> Value {
+    let mut objects = objects(file, kind).into_iter();
+    let found = objects.find(|it| it["metadata"]["name"] == name);
+    found.unwrap_or_else(|| panic!("{kind} {name} is not in {file}"))
+}
+
+fn pod(file: &str) -> Value {
+    object(file, "Deployment")["spec"]["template"]["spec"].clone()
+}
+
+fn texts(list: &Value) -> Vec<String> {
+    let list = list.as_array().unwrap().iter();
+    list.map(|text| text.as_str().unwrap().to_owned()).collect()
 }
 
 fn options() -> Options {
-    let pod = pod();
-    let args = pod["containers"][0]["args"].as_array().unwrap();
+    let args = texts(&pod("controller.yaml")["containers"][0]["args"]);
     let args = args.iter().map(|arg| {
-        let arg = arg.as_str().unwrap().replace("$(POD_IP)", "10.0.0.1");
-        arg.replace("$(POD_NAMESPACE)", "portreeve")
+        let arg = arg.replace("$(POD_IP)", "10.0.0.1");
+        arg.replace("$(POD_NAMESPACE)", NAMESPACE)
     });
     Options::try_parse_from(["portreeve-controller".to_owned()].into_iter().chain(args)).unwrap()
 }
 
-/// The names that a rule of the controller's Role is for.
-fn names(resource: &str) -> Vec<String> {
-    let role = object("rbac.yaml", "Role");
+/// The names that a rule of the controller's is for.
+fn names(kind: &str, resource: &str) -> Vec<String> {
+    let role = named("rbac.yaml", kind, "portreeve-controller");
     let rules = role["rules"].as_array().unwrap().iter();
     let rule = rules
         .filter(|rule| rule["resources"][0] == resource)
         .find(|rule| rule["resourceNames"].is_array());
-    let names = rule.unwrap()["resourceNames"].as_array().unwrap().iter();
-    names
-        .map(|name| name.as_str().unwrap().to_owned())
-        .collect()
+    texts(&rule.unwrap()["resourceNames"])
+}
+
+fn webhooks() -> Vec<Value> {
+    let configuration = object("webhook.yaml", "ValidatingWebhookConfiguration");
+    configuration["webhooks"].as_array().unwrap().clone()
 }
 
 #[test]
@@ -68,23 +92,104 @@ fn every_flag_is_one_and_names_what_there_is() {
 
 #[test]
 fn the_rights_are_for_the_names_that_are_used() {
-    assert_eq!(names("leases"), [options().election_id]);
-    let entries = [
-        Entry::Authority,
-        Entry::Leaf(Role::Controller),
-        Entry::Leaf(Role::Proxy),
-    ];
-    assert_eq!(names("secrets"), entries.map(Entry::secret));
+    assert_eq!(names("Role", "leases"), [options().election_id]);
+    let leaves = Role::ALL.map(|role| Entry::Leaf(role).secret());
+    let entries = [&[Entry::Authority.secret()][..], &leaves].concat();
+    assert_eq!(names("Role", "secrets"), entries);
 }
 
 #[test]
 fn a_pod_has_more_time_to_stop_than_the_controller_takes() {
-    let grace = pod()["terminationGracePeriodSeconds"].as_u64().unwrap();
+    let grace = &pod("controller.yaml")["terminationGracePeriodSeconds"];
+    let grace = Duration::from_secs(grace.as_u64().unwrap());
     let takes = crate::siblings::PATIENCE
         + crate::status::FAREWELL
         + Timing::of(options().election_ttl).call;
-    assert!(
-        Duration::from_secs(grace) > takes,
-        "{grace} s is not more than {takes:?}"
+    assert!(grace > takes, "{grace:?} is not more than {takes:?}");
+}
+
+/// From the API server's question to the answer of a Pod, by the names that everybody knows.
+#[test]
+fn the_api_server_finds_the_admission_webhook_and_believes_it() {
+    let service = object("admission.yaml", "Service");
+    assert_eq!(service["metadata"]["name"], ADMISSION_SERVICE);
+    let port = &service["spec"]["ports"][0];
+    for webhook in webhooks() {
+        let leads_to = &webhook["clientConfig"]["service"];
+        assert_eq!(leads_to["name"], ADMISSION_SERVICE);
+        assert_eq!(leads_to["namespace"], NAMESPACE);
+        assert_eq!(leads_to["port"], port["port"]);
+        // Written by the controller, and left alone by whoever applies this again.
+        assert_eq!(webhook["clientConfig"]["caBundle"], Value::Null);
+    }
+    let pod = pod("admission.yaml");
+    let ports = pod["containers"][0]["ports"].as_array().unwrap();
+    assert!(ports.iter().any(|it| it["name"] == port["targetPort"]));
+    let mounted = &pod["volumes"][0]["secret"]["secretName"];
+    assert_eq!(*mounted, Entry::Leaf(Role::Admission).secret());
+}
+
+#[test]
+fn a_webhook_that_is_away_keeps_nobody_waiting_for_long() {
+    for webhook in webhooks() {
+        assert_eq!(webhook["failurePolicy"], "Ignore");
+        assert!(webhook["timeoutSeconds"].as_u64().unwrap() <= 5);
+        assert_eq!(webhook["sideEffects"], "None");
+        assert_eq!(webhook["matchPolicy"], "Equivalent");
+        assert_eq!(webhook["admissionReviewVersions"], json!(["v1"]));
+        let selector = &webhook["namespaceSelector"];
+        assert!(selector.is_object(), "it is asked about every namespace");
+    }
+}
+
+#[test]
+fn the_admission_webhook_may_write_nothing_and_read_no_secret() {
+    let mut resources = BTreeSet::new();
+    for kind in ["ClusterRole", "Role"] {
+        let role = named("rbac.yaml", kind, ADMISSION_SERVICE);
+        for rule in role["rules"].as_array().unwrap() {
+            assert_eq!(texts(&rule["verbs"]), ["get", "list", "watch"]);
+            resources.extend(texts(&rule["resources"]));
+        }
+    }
+    let known = ["configmaps", "ingressclasses", "ingresses", "services"];
+    assert_eq!(resources, known.map(String::from).into());
+}
+
+/// What both must take the same way comes from one place.
+#[test]
+fn controllers_and_the_admission_webhook_cannot_be_configured_apart() {
+    let from = |file: &str| pod(file)["containers"][0]["envFrom"].clone();
+    let options = json!([{"configMapRef": {"name": "portreeve-options"}}]);
+    assert_eq!(from("controller.yaml"), options);
+    assert_eq!(from("admission.yaml"), options);
+    let command = Options::command();
+    let known: BTreeSet<_> = command
+        .get_arguments()
+        .filter_map(|flag| flag.get_env()?.to_str())
+        .collect();
+    let text = read("options.env");
+    let lines = text.lines().map(|line| line.trim_start_matches('#'));
+    let shown: Vec<_> = lines.filter_map(|line| line.split_once('=')).collect();
+    assert!(!shown.is_empty());
+    for (name, _) in shown {
+        assert!(known.contains(name), "{name} is no flag's");
+    }
+}
+
+/// By that name it would be the controller's, who would make it its own again.
+#[test]
+fn cert_manager_keeps_a_secret_of_its_own() {
+    let certificate = named(
+        "cert-manager/certificate.yaml",
+        "Certificate",
+        ADMISSION_SERVICE,
     );
+    let secret = certificate["spec"]["secretName"].as_str().unwrap();
+    let ours = Role::ALL.map(|role| Entry::Leaf(role).secret());
+    assert!(!ours.contains(&secret));
+    let patch = read("cert-manager/kustomization.yaml");
+    assert!(patch.contains(&format!("value: {secret}\n")));
+    let name = format!("{ADMISSION_SERVICE}.{NAMESPACE}.svc");
+    assert!(texts(&certificate["spec"]["dnsNames"]).contains(&name));
 }
