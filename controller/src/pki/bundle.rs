@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use jiff::Timestamp;
+
 use super::certificate::split;
 
 /// The certificates of all authorities that are believed now, in PEM.
@@ -39,13 +41,27 @@ pub enum Told {
     Of(Bundle),
 }
 
-impl Told {
-    /// Whether what is signed by any of these is believed, or need not be.
-    pub(super) fn knows(&self, bundle: &Bundle) -> bool {
-        match self {
-            Self::Nothing => false,
-            Self::NotByUs => true,
-            Self::Of(told) => told == bundle,
-        }
+/// Since when the API server has been told the same, as far as this process knows.
+#[derive(Debug, Default)]
+pub(super) struct Heard(Option<(Bundle, Timestamp)>);
+
+impl Heard {
+    /// Since when it believes these authorities, or need not; `None` while it does not.
+    pub(super) fn since(
+        &mut self,
+        told: &Told,
+        bundle: &Bundle,
+        now: Timestamp,
+    ) -> Option<Timestamp> {
+        self.0 = match told {
+            Told::NotByUs => return Some(Timestamp::MIN),
+            Told::Of(of) if of == bundle => self.0.take().filter(|(known, _)| known == bundle),
+            Told::Of(_) | Told::Nothing => {
+                self.0 = None;
+                return None;
+            }
+        };
+        let (_, since) = self.0.get_or_insert_with(|| (bundle.clone(), now));
+        Some(*since)
     }
 }

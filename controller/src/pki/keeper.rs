@@ -9,7 +9,7 @@ use portreeve_identity::{Identity, Pem, Role};
 use tokio::sync::watch;
 use tokio::time::sleep;
 
-use super::bundle::{Bundle, Told};
+use super::bundle::{Bundle, Heard, Told};
 use super::entry::Entry;
 use super::homes::{Home, Version};
 use super::kept::Kept;
@@ -38,6 +38,7 @@ pub struct Keeper {
     believed: watch::Sender<Option<Bundle>>,
     /// What the API server has been told, if it is told anything.
     told: Option<watch::Receiver<Told>>,
+    heard: Heard,
     /// What that was parsed from.
     own: Option<Pem>,
     said: Option<String>,
@@ -63,6 +64,7 @@ impl Keeper {
             identity,
             believed,
             told: None,
+            heard: Heard::default(),
             own: None,
             said: None,
         };
@@ -103,6 +105,7 @@ impl Keeper {
             tokio::select! {
                 () = sleep(pause) => {}
                 () = ends_or_begins => {}
+                () = news(&mut self.told) => {}
             }
         }
     }
@@ -129,7 +132,7 @@ impl Keeper {
     }
 
     /// Does one step after the other until nothing is left, and says when something will be.
-    async fn settle(&self) -> Result<Timestamp, PkiError> {
+    async fn settle(&mut self) -> Result<Timestamp, PkiError> {
         let Kept {
             mut material,
             mut versions,
@@ -137,7 +140,7 @@ impl Keeper {
         } = Kept::read(&self.home, &self.namespace).await?;
         for _ in 0..STEPS {
             let found = Found {
-                is_told: self.believe(&material),
+                told: self.believe(&material),
                 ..material.inspect()
             };
             let (step, why) = match plan((self.clock)(), &found) {
@@ -159,19 +162,19 @@ impl Keeper {
         Err(PkiError::Endless(STEPS))
     }
 
-    /// Says whom to believe, and whether the API server does already.
-    fn believe(&self, material: &Material) -> bool {
+    /// Says whom to believe, and since when the API server does.
+    fn believe(&mut self, material: &Material) -> Option<Timestamp> {
         let bundle = material.bundle();
-        let is_told = match (&bundle, &self.told) {
-            (Some(bundle), Some(told)) => told.borrow().knows(bundle),
-            _ => true,
-        };
         self.believed.send_if_modified(|believed| {
             let is_news = *believed != bundle;
-            *believed = bundle;
+            believed.clone_from(&bundle);
             is_news
         });
-        is_told
+        let (Some(bundle), Some(told)) = (bundle, &self.told) else {
+            return Some(Timestamp::MIN);
+        };
+        let now = (self.clock)();
+        self.heard.since(&told.borrow(), &bundle, now)
     }
 
     /// Does a step in memory. What peers would not take is never written.
@@ -235,6 +238,17 @@ impl Keeper {
             say(&line);
             self.said = Some(line);
         }
+    }
+}
+
+/// Waits until the API server has been told something else, for ever if nobody tells it.
+async fn news(told: &mut Option<watch::Receiver<Told>>) {
+    let is_news = match told {
+        Some(told) => told.changed().await.is_ok(),
+        None => false,
+    };
+    if !is_news {
+        std::future::pending::<()>().await;
     }
 }
 

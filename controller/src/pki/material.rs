@@ -95,7 +95,7 @@ impl Material {
             next: next.map(facts),
             old: ids(&self.old).collect(),
             leaves: Role::ALL.into_iter().filter_map(leaf).collect(),
-            is_told: true,
+            told: Some(Timestamp::MIN),
         }
     }
 

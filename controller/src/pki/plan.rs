@@ -30,8 +30,9 @@ pub(super) struct Found {
     pub(super) old: BTreeSet<Id>,
     /// What each role has, or why that is nothing.
     pub(super) leaves: BTreeMap<Role, Result<Leaf, String>>,
-    /// Whether the API server believes whom everybody does: it is told by other means.
-    pub(super) is_told: bool,
+    /// Since when the API server believes whom everybody does, for it is told by other means; `None`
+    /// while it does not.
+    pub(super) told: Option<Timestamp>,
 }
 
 /// What matters of an authority.
@@ -98,19 +99,25 @@ pub(super) fn plan(now: Timestamp, found: &Found) -> Plan {
         last_issued = last_issued.max(leaf.from + BACKDATE);
     }
     // Whom to believe is written with each certificate, so that its age is the age of both.
-    let mut settled = last_issued + SETTLE;
-    if found.next.is_some() && !found.is_told {
-        // The API server would take the admission webhook for a stranger.
-        settled = settled.max(now + AGAIN);
-    }
+    let settled = last_issued + SETTLE;
     let pending = match &found.next {
-        Some(_) => Some((Step::Promote, "everybody believes the next authority")),
+        Some(_) => {
+            // Else the API server would take the admission webhook for a stranger.
+            let told = found
+                .told
+                .map_or(now + AGAIN, |told| told.max(last_issued) + SETTLE);
+            let why = "everybody believes the next authority";
+            Some((Step::Promote, settled.max(told), why))
+        }
         None if found.old.is_empty() => None,
-        None => Some((Step::Retire, "nothing is signed by the former authority")),
+        None => {
+            let why = "nothing is signed by the former authority";
+            Some((Step::Retire, settled, why))
+        }
     };
     match pending {
-        Some((step, why)) if settled <= now => return Plan::Now(step, why.into()),
-        Some(_) => looks.push(settled),
+        Some((step, at, why)) if at <= now => return Plan::Now(step, why.into()),
+        Some((_, at, _)) => looks.push(at),
         None => looks.push(renewal),
     }
     Plan::At(looks.into_iter().min().unwrap_or(now))

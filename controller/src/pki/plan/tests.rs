@@ -37,7 +37,7 @@ fn settled() -> Found {
         next: None,
         old: BTreeSet::new(),
         leaves: Role::ALL.map(|role| (role, leaf(at(0, 0), &["a"]))).into(),
-        is_told: true,
+        told: Some(Timestamp::MIN),
     }
 }
 
@@ -71,7 +71,7 @@ fn what_is_missing_or_damaged_is_made() {
         next: None,
         old: BTreeSet::new(),
         leaves: BTreeMap::new(),
-        is_told: true,
+        told: Some(Timestamp::MIN),
     };
     check(nothing, Step::Establish, "not there");
     check(
@@ -170,27 +170,30 @@ fn the_api_server_is_waited_for_before_the_next_authority_signs() {
     let (start, hour) = (at(days, hours), SignedDuration::from_hours(1));
     let mut found = with(|f| {
         f.next = Some(authority("b", start));
-        f.is_told = false;
+        f.told = None;
         issued(f, start, &["a", "b"]);
     });
     assert_eq!(plan(start, &found), Plan::At(start + hour));
     for late in [hour, hour * 24] {
         assert_eq!(plan(start + late, &found), Plan::At(start + late + AGAIN));
     }
-    found.is_told = true;
-    let planned = plan(start + hour * 24, &found);
+    // And for as long as it may take to hear of it.
+    let told = start + hour * 24;
+    found.told = Some(told);
+    assert_eq!(plan(told, &found), Plan::At(told + hour));
+    let planned = plan(told + hour, &found);
     assert!(matches!(planned, Plan::Now(Step::Promote, _)));
 
     // There is nothing to wait for when the former one goes, or when the present one has gone.
     let former = with(|f| {
         f.old = [id("z")].into();
-        f.is_told = false;
+        f.told = None;
         issued(f, start - hour * 2, &["a", "z"]);
     });
     let planned = plan(start - hour, &former);
     assert!(matches!(planned, Plan::Now(Step::Retire, _)));
     let late = at(3650, 0);
-    found.is_told = false;
+    found.told = None;
     found.next = Some(authority("b", late));
     let planned = plan(late, &found);
     assert!(matches!(planned, Plan::Now(Step::Promote, _)));
