@@ -2,7 +2,6 @@
 
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::networking::v1::Ingress;
-use portreeve_controller::pki::Told;
 use portreeve_identity::{CHAIN_FILE, Role};
 
 use crate::calls::{Calls, make};
@@ -25,8 +24,11 @@ async fn an_authority_is_replaced_while_the_api_server_calls_the_webhook() {
     let ago = |hours| now - SignedDuration::from_hours(hours);
     // Years pass for the authority, until it is time for the next one, which signs nothing yet; and
     // the API server is not told of it in time.
-    keep(&place, || Keeping::start(&place, ago(6) - DUE), 1).await;
-    keep(&place, || Keeping::start_in_silence(&place, ago(4)), 1).await;
+    let keeping = renewed(&place, || Keeping::start(&place, ago(8) - DUE)).await;
+    believes(&place, 1).await;
+    drop(keeping);
+    renewed(&place, || Keeping::start_in_silence(&place, ago(6))).await;
+    believes(&place, 1).await;
     let folder = pki(&place).join(Role::Admission.word());
     let responder = Responder::start(configuration::address(&place), &folder).await;
     let api = place.api::<Ingress>();
@@ -36,10 +38,15 @@ async fn an_authority_is_replaced_while_the_api_server_calls_the_webhook() {
     .await;
 
     let calls = Calls::start(&place);
-    // The next authority signs, and then the former is believed no more.
-    keep(&place, || Keeping::start(&place, ago(2)), 2).await;
+    let keeping = Keeping::start(&place, ago(4));
+    believes(&place, 2).await;
+    // It has had time to believe it: the next authority signs.
+    renewed(&place, || keeping.set(ago(2))).await;
+    assert!(pki(&place).join("ca/old.crt").exists());
     calls.go_on().await;
-    keep(&place, || Keeping::start(&place, now), 1).await;
+    // The former is believed no more.
+    renewed(&place, || keeping.set(now)).await;
+    believes(&place, 1).await;
     calls.go_on().await;
     let made = calls.none_failed().await;
     let reviews = responder.reviews();
@@ -49,17 +56,21 @@ async fn an_authority_is_replaced_while_the_api_server_calls_the_webhook() {
     configuration::delete(&place).await;
 }
 
-/// Lets certificates be kept until the webhook has another one, and the API server believes so many
-/// authorities.
-async fn keep(place: &Place, keep: impl FnOnce() -> Keeping, authorities: usize) {
+/// Does something, and waits until the webhook has another certificate for it.
+async fn renewed<T>(place: &Place, change: impl FnOnce() -> T) -> T {
     let leaf = pki(place).join(Role::Admission.word()).join(CHAIN_FILE);
     let read = || std::fs::read_to_string(&leaf).unwrap_or_default();
     let before = read();
-    let keeping = keep();
-    until("what is due is done", async || {
-        read() != before && *keeping.told.borrow() != Told::Nothing
+    let changed = change();
+    until("the webhook has another certificate", async || {
+        read() != before
     })
     .await;
+    changed
+}
+
+/// Waits until the API server believes so many authorities.
+async fn believes(place: &Place, authorities: usize) {
     until("the API server is told", async || {
         believed(place).await == Some(authorities)
     })

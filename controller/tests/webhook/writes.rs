@@ -82,10 +82,7 @@ async fn only_the_authorities_are_written_and_what_is_applied_again_leaves_them(
 async fn what_somebody_else_writes_is_taken_over_unless_it_is_cert_managers() {
     let place = Place::new("webhook-others", 62).await;
     let keeping = Keeping::start(&place, Timestamp::now());
-    until("it is looked for", async || {
-        *keeping.told.borrow() == Told::NotByUs
-    })
-    .await;
+    until("it is looked for", async || keeping.told() == Told::NotByUs).await;
     kubectl_apply(&place, &deployed(&place));
     is_told(&place).await;
 
@@ -100,7 +97,7 @@ async fn what_somebody_else_writes_is_taken_over_unless_it_is_cert_managers() {
     merge(&place, annotated(annotation)).await;
     write(&place, theirs).await;
     within(LOOKED, "it is left alone", async || {
-        *keeping.told.borrow() == Told::NotByUs
+        keeping.told() == Told::NotByUs
     })
     .await;
     assert_eq!(believed(&place).await, None);
