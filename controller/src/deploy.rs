@@ -96,6 +96,11 @@ fn the_rights_are_for_the_names_that_are_used() {
     let leaves = Role::ALL.map(|role| Entry::Leaf(role).secret());
     let entries = [&[Entry::Authority.secret()][..], &leaves].concat();
     assert_eq!(names("Role", "secrets"), entries);
+    let configuration = object("webhook.yaml", "ValidatingWebhookConfiguration");
+    let told = options().admission_webhook_configuration;
+    assert_eq!(configuration["metadata"]["name"], told);
+    let resource = "validatingwebhookconfigurations";
+    assert_eq!(names("ClusterRole", resource), [told]);
 }
 
 #[test]

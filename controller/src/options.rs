@@ -147,9 +147,11 @@ pub struct Options {
     )]
     pub config_listen: SocketAddr,
 
-    /// Keep the certificates of controllers and proxies in this directory instead of in Secrets.
+    /// Keep the certificates of controllers, proxies and the admission webhook in this directory
+    /// instead of in Secrets.
     ///
-    /// A proxy's `--identity` is the directory `proxy` below it.
+    /// A proxy's `--identity` is the directory `proxy` below it, and the webhook's files are in
+    /// `admission`.
     #[arg(
         long,
         value_name = "DIR",
@@ -157,6 +159,19 @@ pub struct Options {
         help_heading = "Proxies"
     )]
     pub pki_dir: Option<PathBuf>,
+
+    /// Tell the API server by which authorities the admission webhook's certificate may be: in the
+    /// ValidatingWebhookConfiguration of this name, unless cert-manager does.
+    ///
+    /// With an empty name, it is told nothing.
+    #[arg(
+        long,
+        value_name = "NAME",
+        env = "PORTREEVE_ADMISSION_WEBHOOK_CONFIGURATION",
+        default_value = "portreeve-admission",
+        help_heading = "Admission webhook"
+    )]
+    pub admission_webhook_configuration: String,
 
     /// Listen for probes and metrics: /livez, /readyz, /healthz, /metrics and /debug.
     #[arg(

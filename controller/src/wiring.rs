@@ -24,6 +24,7 @@ use crate::pki::{Home, Keeper};
 use crate::serve::{Fleet, Reporter, Server};
 use crate::siblings;
 use crate::status::{Farewell, Source, Writer};
+use crate::webhook::Teller;
 use portreeve_process::{ListenError, bind, say};
 
 /// How often it is looked whether the API server is still heard of.
@@ -128,7 +129,20 @@ async fn serve(options: Options) -> Result<(), Fatal> {
         Some(directory) => Home::Directory(directory.clone()),
         None => Home::secrets(client.clone(), &namespace),
     };
-    let (keeper, identity) = Keeper::new(home, &namespace, leadership.clone(), Timestamp::now);
+    let (mut keeper, identity) = Keeper::new(home, &namespace, leadership.clone(), Timestamp::now);
+    let configuration = &options.admission_webhook_configuration;
+    if !configuration.is_empty() {
+        let (teller, told) = Teller::new(
+            client.clone(),
+            guard.clone(),
+            configuration,
+            &namespace,
+            keeper.believed(),
+            Arc::clone(&counts),
+        );
+        keeper = keeper.waiting_for(told);
+        parts.spawn(named("the teller of authorities", teller.run()));
+    }
     parts.spawn(named("the keeper of certificates", keeper.run()));
     let server = Server {
         latest: latest.clone(),

@@ -14,7 +14,7 @@ use crate::counts::{Count, Counts};
 use crate::fight::Fight;
 use crate::guard::Guard;
 use crate::pki::{Bundle, Told};
-use crate::say::say;
+use portreeve_process::say;
 
 /// How often it is looked: somebody may have made the configuration, or changed it.
 const LOOK: Duration = Duration::from_secs(10);
