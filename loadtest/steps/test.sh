@@ -48,7 +48,7 @@ step "test cluster" in_cluster ignored cluster
 step "deployment" in_cluster ignored deployed
 step "policies" in_cluster ignored policies
 step "statuses and Events" in_cluster ignored writes
-step "authorities of the admission webhook" in_cluster ignored webhook
+step "authorities of the admission webhook" in_cluster ignored authorities
 step "what an Ingress means in a cluster" in_cluster ignored semantics
 step "faults" in_cluster ignored faults
 step "reviews" in_cluster ignored webhook
