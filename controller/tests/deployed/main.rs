@@ -5,6 +5,7 @@
 // A helper that panics fails its test, which is all it can do.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
+mod admission;
 mod place;
 mod rights;
 mod shop;
@@ -18,7 +19,11 @@ use place::Place;
 async fn what_is_deployed_serves_and_asks_for_nothing_that_it_may_not() {
     let place = Place::new().await;
     place.kubectl(&["apply", "-k", "deploy"]);
-    for name in ["portreeve-controller", "portreeve-proxy"] {
+    for name in [
+        "portreeve-controller",
+        "portreeve-proxy",
+        "portreeve-admission",
+    ] {
         place.until(place.ours::<Deployment>(), name, has(2)).await;
     }
 
@@ -28,11 +33,14 @@ async fn what_is_deployed_serves_and_asks_for_nothing_that_it_may_not() {
     shop::says_what_is_wrong(&place).await;
     shop::is_refused_a_snippet(&place).await;
     shop::has_a_class_with_a_wrong_setting(&place).await;
+    admission::refuses_what_is_wrong_and_says_why(&place).await;
 
     rights::proxies_have_no_token(&place).await;
     rights::are_no_more_than_needed().await;
     rights::were_enough(&place).await;
 
+    admission::reads_what_controllers_read(&place).await;
+    rights::were_enough(&place).await;
     stops(&place).await;
     has_no_load_balancer(&place).await;
 }
@@ -73,6 +81,7 @@ async fn has_no_load_balancer(place: &Place) {
     place.until(deployments, controllers, has(2)).await;
     shop::has_the_address(place, portreeve_cluster::HOST).await;
     rights::of_nodes_are_to_read_one_by_one().await;
+    admission::is_left_to_cert_manager(place).await;
     rights::were_enough(place).await;
     let none = [
         "-n",

@@ -1,21 +1,18 @@
 //! What may be done with the rights that are given, and what was done.
 
-use std::path::{Path, PathBuf};
-
 use http::Request;
 use k8s_openapi::api::authorization::v1::SelfSubjectAccessReview;
-use k8s_openapi::api::core::v1::Pod;
-use kube::api::{LogParams, PostParams};
+use kube::api::PostParams;
 use kube::{Api, Client, Config};
 use serde_json::json;
 
-use crate::place::{NAMESPACE, Place, asked};
+use crate::place::{NAMESPACE, Place, process};
 
 /// Verb, group/resource[/subresource], namespace and name, as far as there are any.
 type Act = (&'static str, &'static str, &'static str, &'static str);
 
 /// What the controller does.
-const MAY: [Act; 13] = [
+const MAY: [Act; 15] = [
     ("watch", "networking.k8s.io/ingresses", "", ""),
     ("watch", "networking.k8s.io/ingressclasses", "", ""),
     ("watch", "/services", "", ""),
@@ -39,10 +36,22 @@ const MAY: [Act; 13] = [
     ("create", "/secrets", NAMESPACE, ""),
     ("watch", "/configmaps", NAMESPACE, ""),
     ("list", "/pods", NAMESPACE, ""),
+    ("get", WEBHOOKS, "", "portreeve-admission"),
+    ("patch", WEBHOOKS, "", "portreeve-admission"),
 ];
 
-/// What neither it nor a proxy may do.
-const MAY_NOT: [Act; 25] = [
+/// What the admission webhook does, which the controller does as well.
+const MAY_REVIEW: [Act; 4] = [
+    ("watch", "networking.k8s.io/ingresses", "", ""),
+    ("watch", "networking.k8s.io/ingressclasses", "", ""),
+    ("watch", "/services", "", ""),
+    ("watch", "/configmaps", NAMESPACE, ""),
+];
+
+const WEBHOOKS: &str = "admissionregistration.k8s.io/validatingwebhookconfigurations";
+
+/// What nobody of ours may do.
+const MAY_NOT: [Act; 32] = [
     ("update", "networking.k8s.io/ingresses", "shop", "my-site"),
     ("patch", "networking.k8s.io/ingresses", "shop", "my-site"),
     (
@@ -83,34 +92,32 @@ const MAY_NOT: [Act; 25] = [
     ("patch", "/services/status", NAMESPACE, "portreeve-proxy"),
     ("delete", "events.k8s.io/events", "shop", "any"),
     ("impersonate", "/serviceaccounts", "", ""),
+    ("patch", WEBHOOKS, "", "somebodys"),
+    ("update", WEBHOOKS, "", "portreeve-admission"),
+    ("delete", WEBHOOKS, "", "portreeve-admission"),
+    ("create", WEBHOOKS, "", ""),
+    ("list", WEBHOOKS, "", ""),
+    ("update", "/configmaps", NAMESPACE, "any"),
+    ("create", "/configmaps", NAMESPACE, ""),
 ];
 
 /// Neither in what a Pod is given nor in what its process sees.
 pub(crate) async fn proxies_have_no_token(place: &Place) {
     for pod in place.until_pods("proxy", 2).await {
-        let name = pod.metadata.name.clone().unwrap();
         let spec = pod.spec.as_ref().unwrap();
         let volumes = spec.volumes.iter().flatten();
         let names: Vec<_> = volumes.map(|volume| volume.name.as_str()).collect();
         assert_eq!(names, ["identity", "cache"]);
-        let root = root(&format!("pod/{NAMESPACE}/{name}/proxy"));
+        let root = process(&pod, "proxy").unwrap().join("root");
         assert!(root.join("identity/tls.key").exists());
         let token = root.join("run/secrets/kubernetes.io/serviceaccount/token");
         assert!(!token.exists(), "{} exists", token.display());
     }
 }
 
-/// The file system that a process of the cluster sees.
-fn root(process: &str) -> PathBuf {
-    let folder = std::env::var_os("PORTREEVE_CLUSTER").unwrap();
-    let pids = std::fs::read_to_string(Path::new(&folder).join("pids")).unwrap();
-    let mut lines = pids.lines().filter_map(|line| line.split_once(' '));
-    let (_, pid) = lines.find(|(name, _)| *name == process).unwrap();
-    Path::new("/proc").join(pid).join("root")
-}
-
 pub(crate) async fn are_no_more_than_needed() {
     let controller = account("portreeve-controller").await;
+    let admission = account("portreeve-admission").await;
     let proxy = account("portreeve-proxy").await;
     for act in MAY {
         assert!(
@@ -118,9 +125,16 @@ pub(crate) async fn are_no_more_than_needed() {
             "the controller may not {act:?}"
         );
         assert!(!may(&proxy, act).await, "a proxy may {act:?}");
+        let is_needed = MAY_REVIEW.contains(&act);
+        assert_eq!(
+            may(&admission, act).await,
+            is_needed,
+            "the webhook: {act:?}"
+        );
     }
     for act in MAY_NOT {
         assert!(!may(&controller, act).await, "the controller may {act:?}");
+        assert!(!may(&admission, act).await, "the webhook may {act:?}");
         assert!(!may(&proxy, act).await, "a proxy may {act:?}");
     }
 }
@@ -159,7 +173,7 @@ async fn may(client: &Client, (verb, what, namespace, name): Act) -> bool {
     answer.unwrap().status.unwrap().allowed
 }
 
-/// Nothing was refused, as far as the API server and the controllers know.
+/// Nothing was refused, as far as the API server and whoever asks it know.
 pub(crate) async fn were_enough(place: &Place) {
     let request = Request::get("/metrics").body(Vec::new()).unwrap();
     let metrics = place.client.request_text(request).await.unwrap();
@@ -170,18 +184,11 @@ pub(crate) async fn were_enough(place: &Place) {
     let refused: Vec<_> = all.filter(|line| line.contains(r#"code="403""#)).collect();
     assert!(refused.is_empty(), "{refused:#?}");
 
-    let pods: Api<Pod> = place.ours();
-    let controllers = kube::api::ListParams::default();
-    let controllers = controllers.labels("app.kubernetes.io/component=controller");
-    for pod in pods.list(&controllers).await.unwrap() {
-        let name = pod.metadata.name.unwrap();
-        let log = asked("a log", || async {
-            let log = pods.logs(&name, &LogParams::default()).await;
-            log.map_err(|error| error.to_string())
-        });
-        let log = log.await;
-        for word in ["forbidden", "cannot", "allow this ServiceAccount"] {
-            assert!(!log.contains(word), "{name}: {log}");
+    for component in ["controller", "admission"] {
+        for log in place.logs(component).await {
+            for word in ["forbidden", "cannot", "allow this ServiceAccount"] {
+                assert!(!log.contains(word), "{component}: {log}");
+            }
         }
     }
 }

@@ -6,7 +6,7 @@ use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Service};
 use k8s_openapi::api::events::v1::Event;
 use k8s_openapi::api::networking::v1::{Ingress, IngressClass};
 use kube::Api;
-use kube::api::{Patch, PatchParams, PostParams};
+use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
 use serde_json::{Value, json};
 
 use crate::place::{Object, Place, asked, ip};
@@ -108,7 +108,7 @@ fn said(ingress: &Ingress) -> Vec<String> {
     all.filter_map(|address| address.ip.clone()).collect()
 }
 
-/// An Ingress to a Service that is missing is told of in an Event.
+/// An Ingress to a Service that has gone is told of in an Event.
 pub(crate) async fn says_what_is_wrong(place: &Place) {
     let backend = json!({"service": {"name": "missing", "port": {"number": 80}}});
     let path = json!({"path": "/", "pathType": "Prefix", "backend": backend});
@@ -117,11 +117,14 @@ pub(crate) async fn says_what_is_wrong(place: &Place) {
         "metadata": {"name": "lost"},
         "spec": {"ingressClassName": "portreeve", "rules": [rule]},
     }));
+    // While it is missing, the Ingress would be refused.
+    let service = json!({"metadata": {"name": "missing"}, "spec": {"ports": [{"port": 80}]}});
+    let (services, params): (Api<Service>, _) = (shops(place), PostParams::default());
+    services.create(&params, &object(service)).await.unwrap();
     let ingresses: Api<Ingress> = shops(place);
-    ingresses
-        .create(&PostParams::default(), &ingress)
-        .await
-        .unwrap();
+    ingresses.create(&params, &ingress).await.unwrap();
+    let params = DeleteParams::default();
+    services.delete("missing", &params).await.unwrap();
     let is_said = |event: &Event| {
         let regarding = event.regarding.as_ref()?;
         let is_it = regarding.kind.as_deref() == Some("Ingress")
