@@ -31,8 +31,13 @@ async fn strangers_are_refused_and_counted() {
         ("no certificate", None, "no_certificate"),
         ("of another authority", Some(foreign()), "authority"),
         (
-            "no proxy",
+            "a controller",
             Some(read(&pki.join(Role::Controller.word()))),
+            "identity",
+        ),
+        (
+            "the admission webhook",
+            Some(read(&pki.join(Role::Admission.word()))),
             "identity",
         ),
     ] {

@@ -39,13 +39,14 @@ fn who_is_no_controller_of_our_authority_is_not_listened_to() {
         self_signed(),
         authority::serving(Role::Controller, &stranger),
         authority::serving(Role::Proxy, &ours.certify(Role::Proxy)),
+        authority::serving(Role::Admission, &ours.certify(Role::Admission)),
     ];
     let impostors = impostors.map(Controller::start);
     let addresses = impostors.each_ref().map(|impostor| impostor.address);
     let alone = proxy(&ours, &addresses).listening();
     let mut controller = Controller::start(ours.controller());
-    let [a, b, c] = addresses;
-    let among = proxy(&ours, &[a, b, c, controller.address]).listening();
+    let all = [&addresses[..], &[controller.address]].concat();
+    let among = proxy(&ours, &all).listening();
     controller.session().tell(1, &Resources::new());
     assert_eq!(probe(&among, "/readyz"), 200);
     for impostor in &impostors {
