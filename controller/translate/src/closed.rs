@@ -38,6 +38,7 @@ impl Claims {
             rewrite: self.settings.rewrite,
             use_regex: self.settings.use_regex,
             aliases: self.settings.aliases,
+            from_to_www: self.settings.from_to_www,
             ..Settings::default()
         };
         Self {

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use portreeve_table::{Host, HostPattern, Location, PathMatch, Shared};
+use portreeve_table::{Action, Host, HostError, HostPattern, Location, PathMatch, Shared};
 
 use crate::code::Code;
 use crate::diagnostic::Diagnostic;
@@ -81,49 +81,75 @@ fn taken(claims: &Claims, alias: &HostPattern) -> Diagnostic {
         .hint("names that no Ingress has yet")
 }
 
-/// Redirects `www.` and the name without it to the one that the rule has.
-fn add_www(merged: &mut Merged, claims: &Claims) -> Vec<HostPattern> {
-    if claims.settings.from_to_www != Some(true) || claims.closed.is_some() {
+/// The names that `from-to-www-redirect` is about: each with the other one, which has `www.` or has
+/// it not.
+fn www(claims: &Claims) -> Vec<(&str, Result<HostPattern, HostError>)> {
+    if claims.settings.from_to_www != Some(true) {
         return Vec::new();
     }
     let names: BTreeSet<_> = claims.hosts().filter_map(exact).collect();
+    let other = |name: &str| match name.strip_prefix("www.") {
+        Some(without) => HostPattern::parse(without),
+        None => HostPattern::parse(&format!("www.{name}")),
+    };
+    let names = names.into_iter();
+    names.map(|name| (name, other(name))).collect()
+}
+
+/// Redirects `www.` and the name without it to the one that the rule has. Where that is closed, the
+/// other one is, and not another's either.
+fn add_www(merged: &mut Merged, claims: &Claims) -> Vec<HostPattern> {
     let mut added = Vec::new();
-    for name in names {
-        let other = match name.strip_prefix("www.") {
-            Some(without) => HostPattern::parse(without),
-            None => HostPattern::parse(&format!("www.{name}")),
+    let Ok(slash) = "/".parse().map(PathMatch::Prefix) else {
+        return added;
+    };
+    for (name, other) in www(claims) {
+        let action = match &claims.closed {
+            Some(reason) => route::unavailable(reason.clone()),
+            None => route::redirect(308, Location::Host(name.into())),
         };
-        let (Ok(slash), field) = ("/".parse(), claims.annotation_field("from-to-www-redirect"))
-        else {
-            continue;
-        };
-        let action = route::redirect(308, Location::Host(name.into()));
-        let found = match other {
-            Err(error) => {
-                let message = format!("{error}; {name} has no second name to redirect from.");
-                Diagnostic::new(Code::HostInvalid, claims.object(), message)
+        match free(merged, claims, name, other, &action) {
+            Ok(Some(other)) => {
+                let routes = vec![route::answer(claims, "/", slash.clone(), action)];
+                let host = Shared::new(Host { routes });
+                merged.hosts.insert(other.clone(), host);
+                added.push(other);
             }
-            Ok(other) => match merged.hosts.get(&other) {
-                None => {
-                    let routes = vec![route::answer(claims, "/", PathMatch::Prefix(slash), action)];
-                    merged
-                        .hosts
-                        .insert(other.clone(), Shared::new(Host { routes }));
-                    added.push(other);
-                    continue;
-                }
-                Some(host) if host.routes.iter().all(|route| route.action == action) => continue,
-                Some(_) => {
-                    let message = format!(
-                        "{other} is a host of its own, and stays one: it is not redirected to {name}."
-                    );
-                    Diagnostic::new(Code::AliasTaken, claims.object(), message)
-                }
-            },
-        };
-        merged.diagnostics.push(found.field(field));
+            Ok(None) => {}
+            Err(found) => {
+                let field = claims.annotation_field("from-to-www-redirect");
+                merged.diagnostics.push(found.field(field));
+            }
+        }
     }
     added
+}
+
+/// The other one of a name, unless it answers like this already; if it is not to be had, why.
+fn free(
+    merged: &Merged,
+    claims: &Claims,
+    name: &str,
+    other: Result<HostPattern, HostError>,
+    action: &Action,
+) -> Result<Option<HostPattern>, Box<Diagnostic>> {
+    let found = |code, message| Box::new(Diagnostic::new(code, claims.object(), message));
+    let other = other.map_err(|error| {
+        let message = format!("{error}; {name} has no second name to redirect from.");
+        found(Code::HostInvalid, message)
+    })?;
+    match merged.hosts.get(&other) {
+        None => Ok(Some(other)),
+        // Who is closed has other things to mend.
+        Some(_) if claims.closed.is_some() => Ok(None),
+        Some(host) if host.routes.iter().all(|route| route.action == *action) => Ok(None),
+        Some(_) => {
+            let message = format!(
+                "{other} is a host of its own, and stays one: it is not redirected to {name}."
+            );
+            Err(found(Code::AliasTaken, message))
+        }
+    }
 }
 
 fn exact(host: &HostPattern) -> Option<&str> {
