@@ -48,6 +48,9 @@ pub enum Code {
     ExternalNameRefused,
     FieldUnknown,
     HostInvalid,
+    HostListInvalid,
+    HostNotAllowed,
+    HostTaken,
     IngressEmpty,
     KeyMismatch,
     ManifestUnreadable,
@@ -212,6 +215,21 @@ pub const CODES: &[CodeEntry] = &[
         Code::HostInvalid,
         "A host is not a DNS name; the rule or the name is not served.",
         "Write a DNS name such as `shop.example.com`, or `*.example.com`, without a port.",
+    ),
+    warning(
+        Code::HostListInvalid,
+        "The annotation `portreeve.dev/hosts` of a Namespace lists what is no host; it allows nothing, and the rest of the list counts.",
+        "Write DNS names such as `shop.example.com`, `*.example.com` for every name below one, or `*` for all.",
+    ),
+    error(
+        Code::HostNotAllowed,
+        "The namespace may not use the host (`--host-ownership listed`), so what the Ingress asks for this host is not served: no rule, no default backend, no other name, no redirect and no certificate.",
+        "Use a host that the annotation `portreeve.dev/hosts` of the Namespace lists, or let an administrator add it there.",
+    ),
+    error(
+        Code::HostTaken,
+        "The host belongs to another namespace, which was the first to claim it (`--host-ownership first`), so what the Ingress asks for this host is not served: no rule, no default backend, no other name, no redirect and no certificate.",
+        "Use another host, or move the Ingress to the namespace that has the host.",
     ),
     error(
         Code::IngressEmpty,

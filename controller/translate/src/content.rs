@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use k8s_openapi::api::core::v1::{ConfigMap, Secret, Service};
+use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Secret, Service};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use k8s_openapi::api::networking::v1::{Ingress, IngressClass};
 
@@ -35,6 +35,8 @@ pub enum Content {
     Secret(SecretObject),
     /// Settings of classes.
     ConfigMap(Arc<ConfigMap>),
+    /// Which hosts may be used in it.
+    Namespace(Arc<Namespace>),
 }
 
 impl Object {
@@ -49,15 +51,16 @@ impl Object {
             Content::Ingress(o) | Content::Refused(o) => {
                 ObjectKey::of(&o.metadata).reference(Kind::Ingress)
             }
-            Content::IngressClass(o) => ObjectRef {
-                kind: Kind::IngressClass,
-                namespace: "".into(),
-                name: o.metadata.name.clone().unwrap_or_default().into(),
-            },
+            Content::IngressClass(o) => {
+                ObjectKey::without_namespace(&o.metadata).reference(Kind::IngressClass)
+            }
             Content::Service(o) => ObjectKey::of(&o.metadata).reference(Kind::Service),
             Content::EndpointSlice(o) => ObjectKey::of(&o.metadata).reference(Kind::EndpointSlice),
             Content::Secret(o) => ObjectKey::of(&o.secret().metadata).reference(Kind::Secret),
             Content::ConfigMap(o) => ObjectKey::of(&o.metadata).reference(Kind::ConfigMap),
+            Content::Namespace(o) => {
+                ObjectKey::without_namespace(&o.metadata).reference(Kind::Namespace)
+            }
         }
     }
 }
@@ -71,7 +74,14 @@ macro_rules! from_content {
         }
     )*};
 }
-from_content!(Ingress, IngressClass, Service, EndpointSlice, ConfigMap);
+from_content!(
+    Ingress,
+    IngressClass,
+    Service,
+    EndpointSlice,
+    ConfigMap,
+    Namespace
+);
 
 impl From<Secret> for Object {
     fn from(secret: Secret) -> Self {

@@ -22,7 +22,7 @@ use crate::route;
 const TLS_ACME: &str = "kubernetes.io/tls-acme";
 
 /// What one Ingress claims.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Claims {
     pub key: ObjectKey,
     pub created: Option<Timestamp>,
@@ -47,14 +47,16 @@ pub(crate) struct Claims {
 }
 
 /// One rule: a host and its paths. Without paths, the host goes to the default backend.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct RuleClaim {
+    /// Which of the rules it is.
+    pub place: usize,
     pub host: HostPattern,
     pub paths: Vec<PathClaim>,
 }
 
 /// One path and the backend behind it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct PathClaim {
     pub place: Place,
     /// As written, but `/` when it was left out.
@@ -106,13 +108,23 @@ pub(crate) enum BadBackend {
 }
 
 /// One entry of `spec.tls`.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct TlsClaim {
     pub place: usize,
-    pub hosts: Vec<HostPattern>,
+    pub hosts: Vec<TlsHost>,
     /// Whether `hosts` was left out, rather than wrong.
     pub for_all: bool,
     pub secret: Option<Box<str>>,
+}
+
+/// One entry of `spec.tls[].hosts`.
+#[derive(Clone, Debug)]
+pub(crate) struct TlsHost {
+    pub place: usize,
+    pub host: HostPattern,
+    /// Whether no certificate may be served for it. It still says for which hosts of the rules the
+    /// entry is.
+    pub is_refused: bool,
 }
 
 /// What an Ingress claims.
@@ -177,6 +189,11 @@ impl Claims {
     pub(crate) fn annotation_field(&self, name: &str) -> String {
         let key = self.keys.get(name).map_or(name, |key| key);
         format!("metadata.annotations[{key}]")
+    }
+
+    /// Its default backend, when that is for all hosts.
+    pub(crate) fn catch_all(&self) -> Option<&PathClaim> {
+        self.default_backend.as_ref().filter(|_| self.is_catch_all)
     }
 
     /// The hosts of its rules, each as often as it stands there.
@@ -270,7 +287,11 @@ impl Findings<'_> {
         let paths = paths_of(rule).iter().enumerate();
         let paths = paths.map(|(path, claim)| self.path(Place::Path { rule: at, path }, claim));
         let paths = paths.collect();
-        Some(RuleClaim { host, paths })
+        Some(RuleClaim {
+            place: at,
+            host,
+            paths,
+        })
     }
 
     fn host(&mut self, field: String, host: &str, what: &str) -> Option<HostPattern> {
@@ -335,12 +356,14 @@ impl Findings<'_> {
 
     fn tls(&mut self, at: usize, tls: &IngressTLS) -> TlsClaim {
         let listed = tls.hosts.iter().flatten().enumerate();
-        let hosts = listed.filter_map(|(number, host)| {
-            self.host(
-                format!("spec.tls[{at}].hosts[{number}]"),
+        let hosts = listed.filter_map(|(place, host)| {
+            let field = format!("spec.tls[{at}].hosts[{place}]");
+            let host = self.host(field, host, "its certificate")?;
+            Some(TlsHost {
+                place,
                 host,
-                "its certificate",
-            )
+                is_refused: false,
+            })
         });
         TlsClaim {
             place: at,

@@ -28,6 +28,7 @@ mod names;
 mod neighbours;
 mod object;
 mod options;
+mod ownership;
 mod parameters;
 mod path;
 mod refused;
@@ -51,12 +52,14 @@ pub use diagnostic::{Diagnostic, NOTE, cut};
 pub use memo::Memo;
 pub use neighbours::Neighbours;
 pub use object::{Kind, ObjectKey, ObjectRef};
-pub use options::{ByName, Options, Own, Profile, ProfileError};
+pub use options::{ByName, HostOwnership, HostOwnershipError, Options, Own, Profile, ProfileError};
+pub use ownership::HOSTS;
 pub use secret::SecretObject;
 pub use snapshot::Snapshot;
 pub use tls::CertificateWanted;
 
 use ingress::Claims;
+use ownership::Ownership;
 use tls::Certificates;
 
 /// What the objects come to.
@@ -79,16 +82,20 @@ pub fn translate(snapshot: &Snapshot, options: &Options) -> Translation {
 
 /// The same, sooner, for whoever keeps a memo from one time to the next.
 pub fn translate_again(memo: &mut Memo, snapshot: &Snapshot, options: &Options) -> Translation {
-    let claims = memo.claims(snapshot, options);
-    let mut claims: Vec<&Claims> = claims.iter().map(|claims| &**claims).collect();
+    let mut all = memo.claims(snapshot, options);
     // No two have the same age: names differ.
-    claims.sort_unstable_by(|a, b| a.age().cmp(&b.age()));
+    all.sort_unstable_by(|a, b| a.age().cmp(&b.age()));
+    let ownership = Ownership::of(all.iter().map(|claims| &**claims), snapshot, options);
+    let mut diagnostics = ownership.diagnostics();
+    let claims = ownership.admit(&all, &mut diagnostics);
+    let claims: Vec<&Claims> = claims.iter().map(|claims| &**claims).collect();
     let with_tls = tls::hosts_with_tls(&claims);
-    let mut merged = merge::merge(snapshot, &claims, &with_tls);
+    let mut merged = merge::merge(snapshot, &claims, &with_tls, &ownership);
     let mut certificates = Certificates::new(snapshot, options);
-    certificates.claim(&names::add(&mut merged, &claims));
+    certificates.claim(&names::add(&mut merged, &claims, &ownership));
+    certificates.spare(merged.hosts.keys(), &ownership);
     let served = certificates.finish();
-    let mut diagnostics = served.diagnostics;
+    diagnostics.extend(served.diagnostics);
     diagnostics.extend(
         claims
             .iter()

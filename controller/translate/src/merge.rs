@@ -14,6 +14,7 @@ use crate::diagnostic::Diagnostic;
 use crate::host::{HostClaim, HostRoutes, Rank};
 use crate::ingress::{Claims, PathClaim};
 use crate::object::ObjectKey;
+use crate::ownership::Ownership;
 use crate::path::spreads_regex;
 use crate::reserved::Reserved;
 use crate::snapshot::Snapshot;
@@ -30,6 +31,7 @@ pub(crate) fn merge(
     snapshot: &Snapshot,
     claims: &[&Claims],
     with_tls: &BTreeSet<&HostPattern>,
+    ownership: &Ownership<'_>,
 ) -> Merged {
     let mut merged = Merged::default();
     let default = global_default(claims, &mut merged.diagnostics);
@@ -55,6 +57,8 @@ pub(crate) fn merge(
             reserved: Reserved::default(),
             diagnostics: &mut merged.diagnostics,
         };
+        // What is everyone's must not answer where its own namespace may not.
+        let default = default.filter(|(claims, _)| ownership.allows(&claims.key, pattern));
         routes.add(&rules, default);
         let host = Shared::new(Host {
             routes: exactly(routes.routes),
@@ -88,8 +92,8 @@ fn global_default<'a>(
     claims: &[&'a Claims],
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Option<(&'a Claims, &'a PathClaim)> {
-    let without_rules = claims.iter().copied().filter(|claims| claims.is_catch_all);
-    let mut defaults = without_rules.filter_map(|c| Some((c, c.default_backend.as_ref()?)));
+    let all = claims.iter().copied();
+    let mut defaults = all.filter_map(|claims| Some((claims, claims.catch_all()?)));
     let first = defaults.next()?;
     for (loser, claim) in defaults {
         let winner = &first.0.key;

@@ -4,12 +4,13 @@
 
 use std::collections::BTreeSet;
 
-use portreeve_table::{Action, Host, HostError, HostPattern, Location, PathMatch, Shared};
+use portreeve_table::{Action, Host, HostError, HostPattern, Location, PathMatch, Route, Shared};
 
 use crate::code::Code;
 use crate::diagnostic::Diagnostic;
 use crate::ingress::Claims;
 use crate::merge::Merged;
+use crate::ownership::Ownership;
 use crate::route;
 
 /// Adds the other names of all hosts, the oldest Ingress' first. Gives, for each Ingress that has
@@ -17,16 +18,23 @@ use crate::route;
 pub(crate) fn add<'a>(
     merged: &mut Merged,
     claims: &[&'a Claims],
+    ownership: &Ownership<'_>,
 ) -> Vec<(&'a Claims, Vec<HostPattern>)> {
-    let aliased = claims.iter().map(|c| (*c, add_aliases(merged, c)));
+    let aliased = claims
+        .iter()
+        .map(|c| (*c, add_aliases(merged, c, ownership)));
     let mut names: Vec<_> = aliased.collect();
     for (claims, names) in &mut names {
-        names.extend(add_www(merged, claims));
+        names.extend(add_www(merged, claims, ownership));
     }
     names
 }
 
-fn add_aliases(merged: &mut Merged, claims: &Claims) -> Vec<HostPattern> {
+fn add_aliases(
+    merged: &mut Merged,
+    claims: &Claims,
+    ownership: &Ownership<'_>,
+) -> Vec<HostPattern> {
     if claims.is_refused {
         close_aliases(merged, claims);
         return Vec::new();
@@ -51,12 +59,24 @@ fn add_aliases(merged: &mut Merged, claims: &Claims) -> Vec<HostPattern> {
         };
         if merged.hosts.contains_key(alias) {
             merged.diagnostics.push(taken(claims, alias));
-        } else if let Some(routes) = merged.hosts.get(host).cloned() {
-            merged.hosts.insert(alias.clone(), routes);
+        } else if let Some(host) = merged.hosts.get(host) {
+            let host = allowed(host, alias, ownership);
+            merged.hosts.insert(alias.clone(), host);
             added.push(alias.clone());
         }
     }
     added
+}
+
+/// A host under another name: without the routes of those who share the host, but may not use the
+/// name.
+fn allowed(host: &Shared<Host>, alias: &HostPattern, ownership: &Ownership<'_>) -> Shared<Host> {
+    let may = |route: &&Route| ownership.refusal(&route.origin.namespace, alias).is_none();
+    if host.routes.iter().all(|route| may(&route)) {
+        return host.clone();
+    }
+    let routes = host.routes.iter().filter(may).cloned().collect();
+    Shared::new(Host { routes })
 }
 
 /// The names of an Ingress that cannot be used are not another's, and lead to nobody's routes.
@@ -83,7 +103,7 @@ fn taken(claims: &Claims, alias: &HostPattern) -> Diagnostic {
 
 /// The names that `from-to-www-redirect` is about: each with the other one, which has `www.` or has
 /// it not.
-fn www(claims: &Claims) -> Vec<(&str, Result<HostPattern, HostError>)> {
+pub(crate) fn www(claims: &Claims) -> Vec<(&str, Result<HostPattern, HostError>)> {
     if claims.settings.from_to_www != Some(true) {
         return Vec::new();
     }
@@ -98,7 +118,7 @@ fn www(claims: &Claims) -> Vec<(&str, Result<HostPattern, HostError>)> {
 
 /// Redirects `www.` and the name without it to the one that the rule has. Where that is closed, the
 /// other one is, and not another's either.
-fn add_www(merged: &mut Merged, claims: &Claims) -> Vec<HostPattern> {
+fn add_www(merged: &mut Merged, claims: &Claims, ownership: &Ownership<'_>) -> Vec<HostPattern> {
     let mut added = Vec::new();
     let Ok(slash) = "/".parse().map(PathMatch::Prefix) else {
         return added;
@@ -108,7 +128,7 @@ fn add_www(merged: &mut Merged, claims: &Claims) -> Vec<HostPattern> {
             Some(reason) => route::unavailable(reason.clone()),
             None => route::redirect(308, Location::Host(name.into())),
         };
-        match free(merged, claims, name, other, &action) {
+        match free(merged, claims, ownership, name, other, &action) {
             Ok(Some(other)) => {
                 let routes = vec![route::answer(claims, "/", slash.clone(), action)];
                 let host = Shared::new(Host { routes });
@@ -129,6 +149,7 @@ fn add_www(merged: &mut Merged, claims: &Claims) -> Vec<HostPattern> {
 fn free(
     merged: &Merged,
     claims: &Claims,
+    ownership: &Ownership<'_>,
     name: &str,
     other: Result<HostPattern, HostError>,
     action: &Action,
@@ -138,6 +159,11 @@ fn free(
         let message = format!("{error}; {name} has no second name to redirect from.");
         found(Code::HostInvalid, message)
     })?;
+    if let Some(refusal) = ownership.refusal(&claims.key.namespace, &other) {
+        let effect = format!("it is not redirected to {name}");
+        let found = refusal.diagnostic(claims.object(), String::new(), &effect);
+        return Err(Box::new(found));
+    }
     match merged.hosts.get(&other) {
         None => Ok(Some(other)),
         // Who is closed has other things to mend.

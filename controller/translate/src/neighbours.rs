@@ -13,6 +13,7 @@ use std::sync::Arc;
 use k8s_openapi::api::networking::v1::Ingress;
 use portreeve_table::HostPattern;
 
+use crate::annotations::Settings;
 use crate::ingress::{self, Claims};
 use crate::object::ObjectKey;
 use crate::options::Profile;
@@ -30,6 +31,8 @@ pub struct Neighbours {
 struct Known {
     ingress: Arc<Ingress>,
     names: BTreeSet<HostPattern>,
+    /// Those of its hosts that may have other names.
+    aliased: BTreeSet<HostPattern>,
 }
 
 impl Neighbours {
@@ -62,18 +65,26 @@ impl Neighbours {
         if claims.is_catch_all {
             return snapshot.with(candidate);
         }
-        let mut asked = BTreeSet::new();
-        for name in names(&claims) {
-            asked.extend(wildcards(&name));
-            asked.insert(name);
-        }
-        let found = asked.iter().filter_map(|name| self.by_name.get(name));
-        let found: BTreeSet<_> = found.flatten().collect();
+        let names = names(&claims);
+        let asked = names.iter().collect();
+        let mut found = self.claimers(&asked);
+        // Whether these are served under their other names depends on who has their hosts.
+        let known = found.iter().filter_map(|key| self.known.get(*key));
+        let hosts = known.flat_map(|known| &known.aliased).collect();
+        found.append(&mut self.claimers(&hosts));
         snapshot.only(&found).with(candidate)
     }
 
+    fn claimers<'s>(&'s self, names: &BTreeSet<&HostPattern>) -> BTreeSet<&'s ObjectKey> {
+        let wildcards = names.iter().flat_map(|name| wildcards(name));
+        let above = wildcards.filter_map(|name| self.by_name.get(&name));
+        let same = names.iter().filter_map(|name| self.by_name.get(*name));
+        above.chain(same).flatten().collect()
+    }
+
     fn learn(&mut self, key: &ObjectKey, ingress: &Arc<Ingress>) -> Known {
-        let names = names(&ingress::claims(key, ingress, Profile::default()));
+        let claims = ingress::claims(key, ingress, Profile::default());
+        let names = names(&claims);
         for name in &names {
             let claimers = self.by_name.entry(name.clone()).or_default();
             claimers.insert(key.clone());
@@ -81,6 +92,7 @@ impl Neighbours {
         Known {
             ingress: Arc::clone(ingress),
             names,
+            aliased: aliased(&claims),
         }
     }
 
@@ -99,7 +111,8 @@ impl Neighbours {
 /// The names that an Ingress claims in one way or another. Its profile has no part in that.
 fn names(claims: &Claims) -> BTreeSet<HostPattern> {
     let mut names: BTreeSet<_> = claims.hosts().cloned().collect();
-    names.extend(claims.tls.iter().flat_map(|tls| tls.hosts.iter().cloned()));
+    let listed = claims.tls.iter().flat_map(|tls| &tls.hosts);
+    names.extend(listed.map(|listed| listed.host.clone()));
     names.extend(claims.settings.aliases.iter().cloned());
     if claims.settings.from_to_www == Some(true) {
         let others: Vec<_> = names.iter().filter_map(other_www).collect();
@@ -109,6 +122,17 @@ fn names(claims: &Claims) -> BTreeSet<HostPattern> {
         names.insert(HostPattern::Any);
     }
     names
+}
+
+/// The hosts that may be reached by other names.
+fn aliased(claims: &Claims) -> BTreeSet<HostPattern> {
+    let Settings {
+        aliases,
+        from_to_www,
+        ..
+    } = &claims.settings;
+    let is_it = |_: &&HostPattern| !aliases.is_empty() || *from_to_www == Some(true);
+    claims.hosts().filter(is_it).cloned().collect()
 }
 
 /// The name with `www.`, or without.

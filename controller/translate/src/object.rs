@@ -31,6 +31,11 @@ impl ObjectKey {
         Self::new(namespace.unwrap_or("default"), name)
     }
 
+    /// The key of an object of a kind without namespaces.
+    pub(crate) fn without_namespace(metadata: &ObjectMeta) -> Self {
+        Self::new("", metadata.name.as_deref().unwrap_or_default())
+    }
+
     pub(crate) fn origin(&self) -> Origin {
         Origin {
             namespace: self.namespace.clone(),
@@ -68,17 +73,20 @@ pub enum Kind {
     Secret,
     /// `v1`.
     ConfigMap,
+    /// `v1`; it has no namespace.
+    Namespace,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Ingress,
         Self::IngressClass,
         Self::Service,
         Self::EndpointSlice,
         Self::Secret,
         Self::ConfigMap,
+        Self::Namespace,
     ];
 
     /// The kind as manifests write it.
@@ -90,6 +98,7 @@ impl Kind {
             Self::EndpointSlice => "EndpointSlice",
             Self::Secret => "Secret",
             Self::ConfigMap => "ConfigMap",
+            Self::Namespace => "Namespace",
         }
     }
 
@@ -97,9 +106,20 @@ impl Kind {
     pub fn api_version(self) -> &'static str {
         match self {
             Self::Ingress | Self::IngressClass => "networking.k8s.io/v1",
-            Self::Service | Self::Secret | Self::ConfigMap => "v1",
+            Self::Service | Self::Secret | Self::ConfigMap | Self::Namespace => "v1",
             Self::EndpointSlice => "discovery.k8s.io/v1",
         }
+    }
+
+    /// Whether its objects are in namespaces.
+    pub(crate) fn is_namespaced(self) -> bool {
+        !matches!(self, Self::IngressClass | Self::Namespace)
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
     }
 }
 
@@ -108,7 +128,7 @@ impl Kind {
 pub struct ObjectRef {
     /// Its kind.
     pub kind: Kind,
-    /// Its namespace; empty for an IngressClass.
+    /// Its namespace; empty for a kind without namespaces.
     pub namespace: Box<str>,
     /// Its name.
     pub name: Box<str>,

@@ -55,6 +55,43 @@ pub enum ByName {
     Yes,
 }
 
+/// Which namespaces may use which hosts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum HostOwnership {
+    /// All may use all.
+    #[default]
+    Any,
+    /// A host is that of the first namespace that claims it.
+    First,
+    /// A namespace may use the hosts that its Namespace lists, see [`HOSTS`](crate::HOSTS).
+    Listed,
+}
+
+impl fmt::Display for HostOwnership {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Any => "any",
+            Self::First => "first",
+            Self::Listed => "listed",
+        })
+    }
+}
+
+impl FromStr for HostOwnership {
+    type Err = HostOwnershipError;
+
+    fn from_str(text: &str) -> Result<Self, HostOwnershipError> {
+        let mut all = [Self::Any, Self::First, Self::Listed].into_iter();
+        let named = all.find(|ownership| ownership.to_string() == text);
+        named.ok_or_else(|| HostOwnershipError(text.into()))
+    }
+}
+
+/// Which text is not a way to own hosts.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is not a way to own hosts; write any, first or listed")]
+pub struct HostOwnershipError(pub String);
+
 /// Where controllers and proxies are, by the EndpointSlices of their own Services.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Own {
@@ -84,6 +121,8 @@ pub struct Options {
     pub profile: Profile,
     /// The namespace of the ConfigMaps that classes have their settings in; any, if it is `None`.
     pub parameters: Option<String>,
+    /// Which namespaces may use which hosts.
+    pub host_ownership: HostOwnership,
     /// The certificate for names that have none.
     pub default_cert: Option<CertKey>,
     /// Where requests may be sent and where not, as far as it does not depend on objects.
@@ -107,6 +146,7 @@ impl Default for Options {
             class_by_name: ByName::No,
             profile: Profile::Standard,
             parameters: None,
+            host_ownership: HostOwnership::Any,
             default_cert: None,
             targets: Targets::default(),
             own: None,

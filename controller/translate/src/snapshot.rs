@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use k8s_openapi::api::core::v1::{ConfigMap, Service};
+use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Service};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use k8s_openapi::api::networking::v1::{Ingress, IngressClass};
 
@@ -13,6 +13,7 @@ use crate::code::Code;
 use crate::content::{Content, Object};
 use crate::diagnostic::Diagnostic;
 use crate::object::{Kind, ObjectKey, ObjectRef};
+use crate::ownership::listed;
 use crate::secret::SecretObject;
 use crate::service::of_slice;
 use crate::slices::Slices;
@@ -33,6 +34,7 @@ pub struct Snapshot {
     slices: Arc<Slices>,
     secrets: Arc<BTreeMap<ObjectKey, SecretObject>>,
     config_maps: Arc<BTreeMap<ObjectKey, Arc<ConfigMap>>>,
+    namespaces: Arc<BTreeMap<Box<str>, Arc<Namespace>>>,
     secrets_unknown: bool,
     sources: Arc<BTreeMap<ObjectRef, Arc<str>>>,
 }
@@ -104,6 +106,9 @@ impl Snapshot {
             Content::Service(new) => drop(Arc::make_mut(&mut self.services).insert(key, new)),
             Content::Secret(new) => drop(Arc::make_mut(&mut self.secrets).insert(key, new)),
             Content::ConfigMap(new) => drop(Arc::make_mut(&mut self.config_maps).insert(key, new)),
+            Content::Namespace(new) => {
+                drop(Arc::make_mut(&mut self.namespaces).insert(key.name, new));
+            }
             Content::EndpointSlice(new) => Arc::make_mut(&mut self.slices).insert(new),
         }
         match object.source {
@@ -123,6 +128,7 @@ impl Snapshot {
             Kind::Service => drop(Arc::make_mut(&mut self.services).remove(key)),
             Kind::Secret => drop(Arc::make_mut(&mut self.secrets).remove(key)),
             Kind::ConfigMap => drop(Arc::make_mut(&mut self.config_maps).remove(key)),
+            Kind::Namespace => drop(Arc::make_mut(&mut self.namespaces).remove(&key.name)),
             Kind::EndpointSlice => Arc::make_mut(&mut self.slices).remove(key),
         }
         self.forget_source(&key.reference(kind));
@@ -137,6 +143,7 @@ impl Snapshot {
             Kind::Service => &self.services.get(&key)?.metadata,
             Kind::Secret => &self.secrets.get(&key)?.secret().metadata,
             Kind::ConfigMap => &self.config_maps.get(&key)?.metadata,
+            Kind::Namespace => &self.namespaces.get(&key.name)?.metadata,
             // They are many, and nobody describes one.
             Kind::EndpointSlice => return None,
         };
@@ -158,8 +165,8 @@ impl Snapshot {
             return Some(without_service(reference, object.source));
         }
         if self.has(&object.content, &reference) {
-            if object.is_refused() {
-                // What is wrong with it was said where it was read.
+            // What is wrong with an object that is refused was said where it was read.
+            if object.is_refused() || self.says_the_same(&object.content) {
                 return None;
             }
             let first = self.sources.get(&reference);
@@ -178,8 +185,20 @@ impl Snapshot {
             Content::Service(_) => self.services.contains_key(&key),
             Content::Secret(_) => self.secrets.contains_key(&key),
             Content::ConfigMap(_) => self.config_maps.contains_key(&key),
+            Content::Namespace(_) => self.namespaces.contains_key(&key.name),
             Content::EndpointSlice(slice) => self.slices.has(slice),
         }
+    }
+
+    /// Whether it is a Namespace as it is known already: each file of manifests may begin with the
+    /// one that the others are in.
+    fn says_the_same(&self, content: &Content) -> bool {
+        let Content::Namespace(again) = content else {
+            return false;
+        };
+        let name = again.metadata.name.as_deref().unwrap_or_default();
+        let known = self.namespaces.get(name);
+        known.is_some_and(|known| listed(known) == listed(again))
     }
 
     pub(crate) fn ingresses(&self) -> impl Iterator<Item = (&ObjectKey, &Arc<Ingress>)> {
@@ -211,6 +230,11 @@ impl Snapshot {
 
     pub(crate) fn config_map(&self, key: &ObjectKey) -> Option<&ConfigMap> {
         self.config_maps.get(key).map(|map| &**map)
+    }
+
+    pub(crate) fn namespaces(&self) -> impl Iterator<Item = (&str, &Namespace)> {
+        let namespaces = self.namespaces.iter();
+        namespaces.map(|(name, namespace)| (&**name, &**namespace))
     }
 
     pub(crate) fn service(&self, key: &ObjectKey) -> Option<&Arc<Service>> {
@@ -304,7 +328,7 @@ mod tests {
         };
         let objects = |name: &str| -> Vec<Object> {
             let metadata = || named(name);
-            let class = ObjectMeta {
+            let class = || ObjectMeta {
                 namespace: None,
                 ..metadata()
             };
@@ -315,7 +339,7 @@ mod tests {
                 }
                 .into(),
                 IngressClass {
-                    metadata: class,
+                    metadata: class(),
                     ..IngressClass::default()
                 }
                 .into(),
@@ -337,6 +361,11 @@ mod tests {
                 ConfigMap {
                     metadata: metadata(),
                     ..ConfigMap::default()
+                }
+                .into(),
+                Namespace {
+                    metadata: class(),
+                    ..Namespace::default()
                 }
                 .into(),
             ]

@@ -11,9 +11,10 @@ use portreeve_table::{Cert, CertKey, HostPattern, Origin, Shared};
 
 use crate::code::Code;
 use crate::diagnostic::Diagnostic;
-use crate::ingress::{Claims, TlsClaim};
+use crate::ingress::{Claims, TlsClaim, TlsHost};
 use crate::object::{Kind, ObjectKey};
 use crate::options::Options;
+use crate::ownership::Ownership;
 use crate::secret::{Certificate, SecretError, SecretObject};
 use crate::snapshot::Snapshot;
 
@@ -23,7 +24,7 @@ pub(crate) fn hosts_with_tls<'a>(claims: &[&'a Claims]) -> BTreeSet<&'a HostPatt
     let mut hosts = BTreeSet::new();
     for claims in claims.iter().filter(|claims| !claims.tls.is_empty()) {
         hosts.extend(claims.hosts().filter(|host| has_tls(claims, host)));
-        if claims.is_catch_all && claims.tls.iter().any(|tls| tls.for_all) {
+        if claims.catch_all().is_some() && claims.tls.iter().any(|tls| tls.for_all) {
             hosts.insert(&HostPattern::Any);
         }
     }
@@ -36,9 +37,9 @@ fn has_tls(claims: &Claims, host: &HostPattern) -> bool {
 }
 
 fn lists(tls: &TlsClaim, host: &HostPattern) -> bool {
-    let is_it = |pattern: &HostPattern| match host {
-        HostPattern::Exact(name) => pattern.matches(name),
-        other => pattern == other,
+    let is_it = |listed: &TlsHost| match host {
+        HostPattern::Exact(name) => listed.host.matches(name),
+        other => listed.host == *other,
     };
     tls.for_all || tls.hosts.iter().any(is_it)
 }
@@ -69,11 +70,12 @@ impl<'a> Claim<'a> {
         })
     }
 
-    /// The names that the certificate is meant for.
+    /// The names that the certificate is meant for, and may be served for.
     fn names(&self) -> Vec<&'a HostPattern> {
+        let listed = self.tls.hosts.iter().filter(|listed| !listed.is_refused);
         match self.tls.for_all {
             true => self.claims.hosts().collect(),
-            false => self.tls.hosts.iter().collect(),
+            false => listed.map(|listed| &listed.host).collect(),
         }
     }
 
@@ -85,8 +87,8 @@ impl<'a> Claim<'a> {
 
     /// Whether another entry of the same Ingress names `host` itself, where this one does not.
     fn leaves_to_another(&self, host: &HostPattern) -> bool {
-        let mut all = self.claims.tls.iter();
-        !self.tls.hosts.contains(host) && all.any(|tls| tls.hosts.contains(host))
+        let names = |tls: &TlsClaim| tls.hosts.iter().any(|listed| listed.host == *host);
+        !names(self.tls) && self.claims.tls.iter().any(names)
     }
 
     fn diagnostic(&self, code: Code, message: String, hint: &str) -> Diagnostic {
@@ -101,14 +103,6 @@ impl<'a> Claim<'a> {
             "The Secret {key} cannot be served: {error}. Its names get the default certificate."
         );
         self.diagnostic(code(error), message, fix(error))
-    }
-}
-
-/// The wildcard that an exact name stands under.
-fn wildcard(name: &HostPattern) -> Option<HostPattern> {
-    match name {
-        HostPattern::Exact(name) => Some(HostPattern::Wildcard(name.split_once('.')?.1.into())),
-        _ => None,
     }
 }
 
@@ -312,12 +306,31 @@ impl<'a> Certificates<'a> {
         }
     }
 
+    /// Serves the default certificate for hosts that have none, where another namespace's wildcard
+    /// would be served instead.
+    pub(crate) fn spare<'h>(
+        &mut self,
+        hosts: impl Iterator<Item = &'h HostPattern>,
+        ownership: &Ownership<'_>,
+    ) {
+        let Some(default) = self.owners.get(&HostPattern::Any).cloned() else {
+            return;
+        };
+        for host in hosts {
+            let wildcard = host.wildcard();
+            let owner = wildcard.and_then(|wildcard| self.owners.get(&wildcard)?.1);
+            if owner.is_some_and(|owner| !ownership.allows(owner, host)) {
+                self.owners.entry(host.clone()).or_insert(default.clone());
+            }
+        }
+    }
+
     pub(crate) fn finish(mut self) -> Served {
         let mut names: BTreeMap<CertKey, Vec<HostPattern>> = BTreeMap::new();
         let owners = std::mem::take(&mut self.owners);
         for (name, (key, _)) in &owners {
             // What the wildcard's owner has is served under the wildcard.
-            let wildcard = wildcard(name).and_then(|wildcard| owners.get(&wildcard));
+            let wildcard = name.wildcard().and_then(|wildcard| owners.get(&wildcard));
             if wildcard.is_none_or(|(theirs, _)| theirs != key) {
                 names.entry(key.clone()).or_default().push(name.clone());
             }

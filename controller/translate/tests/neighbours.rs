@@ -6,8 +6,8 @@ mod support;
 
 use k8s_openapi::api::networking::v1::Ingress;
 use portreeve_translate::{
-    Content, Diagnostic, Kind, Neighbours, Object, ObjectKey, ObjectRef, Options, Profile,
-    Snapshot, translate,
+    Content, Diagnostic, HostOwnership, Kind, Neighbours, Object, ObjectKey, ObjectRef, Options,
+    Profile, Snapshot, translate,
 };
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
@@ -23,6 +23,7 @@ const HOSTS: [&str; 8] = [
     "c.example",
     "",
 ];
+const NAMESPACES: [&str; 3] = ["shop", "shop", "other"];
 const PATHS: [&str; 6] = ["/", "/a", "/a/", "/a(/|$)(.*)", "/[ab]", "/("];
 const TYPES: [&str; 3] = ["Exact", "Prefix", "ImplementationSpecific"];
 const ASKS: [(&str, &str); 9] = [
@@ -63,6 +64,7 @@ prop_compose! {
         tls in prop::option::of(prop::collection::vec(select(&HOSTS[..7]), 0..3)),
         default in prop::bool::weighted(0.2),
         month in 1..4,
+        namespace in select(&NAMESPACES[..]),
     ) -> Value {
         let asks = asks.iter().map(|(name, value)| (format!("portreeve.dev/{name}"), json!(value)));
         let mut spec = json!({"rules": rules});
@@ -77,7 +79,7 @@ prop_compose! {
             "kind": "Ingress",
             "metadata": {
                 "name": format!("i{name}"),
-                "namespace": "shop",
+                "namespace": namespace,
                 "creationTimestamp": format!("2026-0{month}-01T00:00:00Z"),
                 "annotations": asks.collect::<Map<_, _>>(),
             },
@@ -115,10 +117,24 @@ proptest! {
         world in world(),
         gone in prop::collection::vec(any::<Index>(), 0..3),
         profile in select(vec![Profile::Standard, Profile::Nginx]),
+        host_ownership in select(vec![
+            HostOwnership::Any,
+            HostOwnership::First,
+            HostOwnership::First,
+            HostOwnership::Listed,
+        ]),
     ) {
-        let options = Options { profile, now: support::NOW, ..Options::standalone() };
+        let options = Options {
+            profile,
+            host_ownership,
+            now: support::NOW,
+            ..Options::standalone()
+        };
         let ingresses = read(world);
-        let all = ingresses.iter().cloned().chain(read(support::fixtures()));
+        let list = json!({"name": "shop", "annotations": {"portreeve.dev/hosts": "a.example, *.b.example"}});
+        let list = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": list});
+        let others = read([support::fixtures(), vec![list]].concat());
+        let all = ingresses.iter().cloned().chain(others);
         let (snapshot, _) = Snapshot::from_objects(all);
         let snapshot = snapshot.without_secrets();
         let mut neighbours = Neighbours::default();

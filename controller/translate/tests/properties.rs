@@ -3,6 +3,7 @@
 
 #![cfg(test)]
 
+mod generate;
 mod support;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,29 +11,31 @@ use std::collections::{BTreeMap, BTreeSet};
 use portreeve_table::{
     Action, Config, Delta, Forbidden, HostPattern, Lines, Location, Route, ToProxy,
 };
-use portreeve_translate::annotations::{NGINX_PREFIX, OWN_PREFIX, all};
-use portreeve_translate::manifest::{self, Limits};
 use portreeve_translate::{
-    Memo, Object, ObjectKey, Options, Profile, Snapshot, Translation, service, translate,
-    translate_again,
+    HostOwnership, Memo, Object, ObjectKey, Options, Profile, Snapshot, Translation, service,
+    translate, translate_again,
 };
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
-fn read(objects: &[Value]) -> Vec<Object> {
-    let text: String = objects
-        .iter()
-        .map(|object| object.to_string() + "\n")
-        .collect();
-    manifest::parse("objects.json", &text, &Limits::default())
-        .unwrap()
-        .0
-}
+use generate::{fixtures, ingress, ingresses, namespaces, ownerships, profiles, read, rule};
 
 fn run(objects: impl IntoIterator<Item = Object>, profile: Profile) -> Translation {
+    run_by(objects, profile, HostOwnership::Any)
+}
+
+fn run_by(
+    objects: impl IntoIterator<Item = Object>,
+    profile: Profile,
+    host_ownership: HostOwnership,
+) -> Translation {
     let (snapshot, _) = Snapshot::from_objects(objects);
-    translate(&snapshot, &options(profile))
+    let options = Options {
+        host_ownership,
+        ..options(profile)
+    };
+    translate(&snapshot, &options)
 }
 
 fn options(profile: Profile) -> Options {
@@ -41,127 +44,6 @@ fn options(profile: Profile) -> Options {
         now: support::NOW,
         ..Options::standalone()
     }
-}
-
-fn profiles() -> impl Strategy<Value = Profile> {
-    select(vec![Profile::Standard, Profile::Nginx])
-}
-
-const HOSTS: [&str; 9] = [
-    "a.example",
-    "A.example.",
-    "b.example",
-    "*.b.example",
-    "www.a.example",
-    "",
-    "10.0.0.1",
-    "www.10.0.0.1",
-    "a b",
-];
-const PATHS: [&str; 12] = [
-    "/",
-    "/a",
-    "/a/",
-    "/a/b",
-    "/a//b",
-    "/A",
-    "",
-    "a",
-    "/a(/|$)(.*)",
-    "/(",
-    "/a/[0-9]+",
-    "/..",
-];
-const TYPES: [&str; 5] = ["Exact", "Prefix", "ImplementationSpecific", "", "Other"];
-const VALUES: [&str; 13] = [
-    "true",
-    "false",
-    "",
-    "x",
-    "10",
-    "-1",
-    "/$1",
-    "https://a.example/",
-    "https://a.example$request_uri",
-    "10.0.0.0/8",
-    "ewma",
-    "b.example",
-    "~^x(",
-];
-
-fn annotations() -> impl Strategy<Value = Value> {
-    let names: Vec<_> = all().map(|annotation| annotation.name).collect();
-    let one = (
-        select(vec![OWN_PREFIX, NGINX_PREFIX]),
-        select(names),
-        select(VALUES.to_vec()),
-    );
-    prop::collection::vec(one, 0..4).prop_map(|given| {
-        let given = given.into_iter();
-        given
-            .map(|(prefix, name, value)| (format!("{prefix}{name}"), json!(value)))
-            .collect::<Map<_, _>>()
-            .into()
-    })
-}
-
-fn backend() -> impl Strategy<Value = Value> {
-    let service = (
-        select(vec!["web", "api", "gone"]),
-        select(vec![
-            json!({"number": 80}),
-            json!({"name": "http"}),
-            json!({"number": 9}),
-        ]),
-    );
-    prop_oneof![
-        8 => service.prop_map(|(name, port)| json!({"service": {"name": name, "port": port}})),
-        1 => Just(json!({"resource": {"kind": "Bucket", "name": "b"}})),
-        1 => Just(json!({})),
-    ]
-}
-
-fn rule() -> impl Strategy<Value = Value> {
-    let path = (select(PATHS.to_vec()), select(TYPES.to_vec()), backend()).prop_map(
-        |(path, kind, backend)| json!({"path": path, "pathType": kind, "backend": backend}),
-    );
-    (select(HOSTS.to_vec()), prop::collection::vec(path, 0..4)).prop_map(
-        |(host, paths)| match paths.is_empty() {
-            true => json!({"host": host}),
-            false => json!({"host": host, "http": {"paths": paths}}),
-        },
-    )
-}
-
-prop_compose! {
-    fn ingress(name: String)(
-        namespace in select(vec!["shop", "other"]),
-        created in select(vec![None, Some("2026-01-01T00:00:00Z"), Some("2026-02-01T00:00:00Z")]),
-        annotations in annotations(),
-        rules in prop::collection::vec(rule(), 0..3),
-        default in prop::option::of(backend()),
-        tls in select(vec![json!([]), json!([{"hosts": ["a.example", "*.b.example"], "secretName": "tls"}]), json!([{"secretName": "gone"}])]),
-    ) -> Value {
-        json!({
-            "apiVersion": "networking.k8s.io/v1",
-            "kind": "Ingress",
-            "metadata": {"name": name.clone(), "namespace": namespace, "creationTimestamp": created, "annotations": annotations},
-            "spec": {"rules": rules, "defaultBackend": default, "tls": tls},
-        })
-    }
-}
-
-fn ingresses() -> impl Strategy<Value = Vec<Value>> {
-    (1..6usize).prop_flat_map(|count| {
-        (0..count)
-            .map(|n| ingress(format!("i{n}")))
-            .collect::<Vec<_>>()
-    })
-}
-
-fn fixtures() -> Vec<Object> {
-    support::case("kind: Certificate\nmetadata: {name: tls, namespace: shop}\nnames: [a.example]\n")
-        .objects
 }
 
 /// The routes of each host that did not come from the Ingress called `name`.
@@ -249,14 +131,18 @@ proptest! {
     #[test]
     fn the_order_of_the_input_does_not_matter(
         objects in ingresses(),
+        namespaces in namespaces(),
         keys in prop::collection::vec(any::<u32>(), 16),
         profile in profiles(),
+        ownership in ownerships(),
     ) {
+        let objects = [objects, namespaces].concat();
         let objects: Vec<_> = read(&objects).into_iter().chain(fixtures()).collect();
         let mut shuffled: Vec<_> = objects.iter().cloned().zip(keys.iter().cycle()).collect();
         shuffled.sort_by_key(|(_, key)| **key);
         let shuffled = shuffled.into_iter().map(|(object, _)| object);
-        prop_assert_eq!(run(objects, profile), run(shuffled, profile));
+        let ordered = run_by(objects, profile, ownership);
+        prop_assert_eq!(ordered, run_by(shuffled, profile, ownership));
     }
 
     #[test]
@@ -274,21 +160,23 @@ proptest! {
         }
     }
 
-    /// One memo through both profiles, and through objects that come, change and go.
+    /// One memo through all options, and through objects that come, change and go.
     #[test]
     fn translating_again_is_translating_anew(
         objects in ingresses(),
         other in ingresses(),
+        lists in prop::collection::vec(namespaces(), 2),
         changes in proptest::collection::vec(
-            (any::<Index>(), any::<bool>(), profiles(), any::<bool>()),
+            (any::<Index>(), any::<bool>(), profiles(), any::<bool>(), ownerships()),
             1..8,
         ),
     ) {
-        let (mut snapshot, _) = Snapshot::from_objects(fixtures().into_iter().chain(read(&objects)));
-        let (mut memo, mut other) = (Memo::default(), read(&other));
+        let known = read(&[objects, lists[0].clone()].concat());
+        let (mut snapshot, _) = Snapshot::from_objects(fixtures().into_iter().chain(known));
+        let (mut memo, mut other) = (Memo::default(), read(&[other, lists[1].clone()].concat()));
         other.extend(fixtures());
-        for (index, comes, profile, is_forbidden) in changes {
-            let mut options = options(profile);
+        for (index, comes, profile, is_forbidden, host_ownership) in changes {
+            let mut options = Options { host_ownership, ..options(profile) };
             if is_forbidden {
                 options.targets.deny("10.0.0.0/8".parse().unwrap(), Forbidden::Listed);
             }
@@ -305,8 +193,14 @@ proptest! {
     }
 
     #[test]
-    fn what_is_translated_compiles(objects in ingresses(), profile in profiles()) {
-        let translation = run(read(&objects).into_iter().chain(fixtures()), profile);
+    fn what_is_translated_compiles(
+        objects in ingresses(),
+        namespaces in namespaces(),
+        profile in profiles(),
+        ownership in ownerships(),
+    ) {
+        let objects = read(&[objects, namespaces].concat());
+        let translation = run_by(objects.into_iter().chain(fixtures()), profile, ownership);
         let none = portreeve_table::Table::<()>::default();
         let (_, rejected) = portreeve_table::Table::compile(&translation.config, &none, |_, _| ());
         prop_assert_eq!(rejected, vec![]);
@@ -333,15 +227,17 @@ proptest! {
     #[test]
     fn whatever_an_object_says_nothing_panics(
         objects in ingresses(),
+        namespaces in namespaces(),
         mutations in prop::collection::vec((any::<Index>(), any::<Index>(), anything()), 1..6),
         profile in profiles(),
+        ownership in ownerships(),
     ) {
-        let mut objects: Vec<Value> = objects.into_iter().chain(support::fixtures()).collect();
+        let mut objects = [objects, namespaces, support::fixtures()].concat();
         for (object, place, with) in mutations {
             let object = object.index(objects.len());
             mutate(&mut objects[object], place, &with);
         }
-        let _ = run(read(&objects), profile);
+        let _ = run_by(read(&objects), profile, ownership);
     }
 
     #[test]

@@ -4,13 +4,11 @@ use std::fmt;
 
 use k8s_openapi::api::core::v1::LoadBalancerIngress;
 use k8s_openapi::api::networking::v1::IngressLoadBalancerIngress;
-use portreeve_translate::{Content, ObjectKey};
-
-use crate::kind::Watched;
+use portreeve_translate::{Content, Kind, ObjectKey};
 
 /// Something about one kind.
 pub(crate) struct Message {
-    pub kind: Watched,
+    pub kind: Kind,
     pub event: Event,
 }
 
@@ -35,10 +33,9 @@ pub(crate) enum Present {
 }
 
 /// An object without what nobody reads.
-#[derive(Default)]
 pub(crate) struct Trimmed {
-    /// What is translated; nothing of a Namespace is.
-    pub content: Option<Content>,
+    /// What is translated.
+    pub content: Content,
     /// What is not, but is needed to write a status.
     pub status: Status,
     /// Counts its changes of spec.

@@ -8,13 +8,12 @@ use portreeve_translate::{Content, Kind, ObjectKey, Snapshot};
 use crate::changed::Changed;
 use crate::event::{Event, Message, Present, Version};
 use crate::health::Health;
-use crate::kind::Watched;
 use crate::known::{Effect, Known};
 use crate::view::{View, is_everybodys};
 
 /// Everything that is known.
 pub(crate) struct Facts {
-    known: BTreeMap<Watched, Known>,
+    known: BTreeMap<Kind, Known>,
     view: View,
     /// Whether every kind was known whole once.
     is_whole: bool,
@@ -22,7 +21,7 @@ pub(crate) struct Facts {
 }
 
 impl Facts {
-    pub(crate) fn new(kinds: &[Watched], view: View, health: Health) -> Self {
+    pub(crate) fn new(kinds: &[Kind], view: View, health: Health) -> Self {
         let known = kinds.iter().map(|kind| (*kind, Known::default()));
         Self {
             known: known.collect(),
@@ -44,7 +43,7 @@ impl Facts {
     }
 
     pub(crate) fn known(&self, kind: Kind) -> Option<&Known> {
-        self.known.get(&Watched::Translated(kind))
+        self.known.get(&kind)
     }
 
     /// Whether an object is in the snapshot, if there is such an object.
@@ -71,38 +70,33 @@ impl Facts {
         }
     }
 
-    fn present(&mut self, kind: Watched, key: ObjectKey, version: Version, now: Present) {
+    fn present(&mut self, kind: Kind, key: ObjectKey, version: Version, now: Present) {
         let Some(known) = self.known.get_mut(&kind) else {
             return;
         };
         let effect = known.present(key.clone(), version, now);
-        let Watched::Translated(translated) = kind else {
-            if matches!(effect, Effect::Content(_)) {
-                self.let_in(&key, true);
-            }
-            return;
-        };
-        let counts = self.view.has(translated, &key);
+        let counts = self.view.has(kind, &key);
         match effect {
             Effect::Content(before) => {
-                let content = known
-                    .get(&key)
-                    .and_then(|entry| entry.object.content.as_ref());
-                if let Some(now) = content.filter(|_| counts) {
-                    self.view.put(before.as_ref(), now);
-                    self.view.changed.note_status(translated);
+                let is_new = before.is_none();
+                if let Some(now) = known.get(&key).filter(|_| counts) {
+                    self.view.put(before.as_ref(), &now.object.content);
+                    self.view.changed.note_status(kind);
+                }
+                if kind == Kind::Namespace && is_new {
+                    self.let_in(&key, true);
                 }
             }
             // The Service that leads to the proxies may be in a namespace that does not count.
-            Effect::Status if counts || translated == Kind::Service => {
-                self.view.changed.note_status(translated);
+            Effect::Status if counts || kind == Kind::Service => {
+                self.view.changed.note_status(kind);
             }
             Effect::Stale => self.stale(kind),
             Effect::Status | Effect::None => {}
         }
     }
 
-    fn gone(&mut self, kind: Watched, key: &ObjectKey, version: &Version) {
+    fn gone(&mut self, kind: Kind, key: &ObjectKey, version: &Version) {
         let Some(known) = self.known.get_mut(&kind) else {
             return;
         };
@@ -114,10 +108,10 @@ impl Facts {
     }
 
     /// A list is whole.
-    fn end(&mut self, kind: Watched) {
+    fn end(&mut self, kind: Kind) {
         let gone = self.known.get_mut(&kind).map(Known::end);
         for (key, entry) in gone.into_iter().flatten() {
-            self.forget(kind, &key, entry.object.content.as_ref());
+            self.forget(kind, &key, Some(&entry.object.content));
         }
         if let Some(vitals) = self.health.vitals(kind) {
             vitals.update(|health| health.synced = true);
@@ -129,41 +123,37 @@ impl Facts {
         }
     }
 
-    fn forget(&mut self, kind: Watched, key: &ObjectKey, before: Option<&Content>) {
-        match (kind, before) {
-            (Watched::Namespace, _) => self.let_in(key, false),
-            (Watched::Translated(kind), Some(before)) if self.view.has(kind, key) => {
-                self.view.remove(kind, key, before);
-                self.view.changed.note_status(kind);
-            }
-            _ => {}
+    fn forget(&mut self, kind: Kind, key: &ObjectKey, before: Option<&Content>) {
+        if kind == Kind::Namespace {
+            self.let_in(key, false);
+        }
+        if let Some(before) = before.filter(|_| self.view.has(kind, key)) {
+            self.view.remove(kind, key, before);
+            self.view.changed.note_status(kind);
         }
     }
 
     /// A namespace counts from now on, or no longer, and with it all that is in it.
     fn let_in(&mut self, namespace: &ObjectKey, counts: bool) {
-        self.view.let_in(&namespace.name, counts);
+        if !self.view.let_in(&namespace.name, counts) {
+            return;
+        }
         // One with nothing in it is news, too: it is asked about before anything is in it.
         self.view.changed.routes = true;
-        for (watched, known) in &self.known {
-            let Watched::Translated(kind) = *watched else {
-                continue;
-            };
-            if is_everybodys(kind) {
-                continue;
-            }
+        let known = self.known.iter();
+        for (&kind, known) in known.filter(|(kind, _)| !is_everybodys(**kind)) {
             for (key, entry) in known.within(&namespace.name) {
-                match &entry.object.content {
-                    Some(content) if counts => self.view.put(None, content),
-                    Some(content) => self.view.remove(kind, key, content),
-                    None => continue,
+                let content = &entry.object.content;
+                match counts {
+                    true => self.view.put(None, content),
+                    false => self.view.remove(kind, key, content),
                 }
                 self.view.changed.note_status(kind);
             }
         }
     }
 
-    fn stale(&self, kind: Watched) {
+    fn stale(&self, kind: Kind) {
         if let Some(vitals) = self.health.vitals(kind) {
             vitals.update(|health| health.stale += 1);
         }

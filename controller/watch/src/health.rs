@@ -2,9 +2,8 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use portreeve_translate::Kind;
 use tokio::time::Instant;
-
-use crate::kind::Watched;
 
 /// For how many seconds the API server may fail before others are better to ask.
 const FAILING: u64 = 30;
@@ -15,7 +14,7 @@ const SILENT: u64 = 180;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KindHealth {
     /// The kind.
-    pub kind: Watched,
+    pub kind: Kind,
     /// Whether it was ever known whole.
     pub synced: bool,
     /// How many objects are known, counted or not.
@@ -56,11 +55,11 @@ impl Health {
         })
     }
 
-    pub(crate) fn new(kinds: impl IntoIterator<Item = Watched>) -> Self {
+    pub(crate) fn new(kinds: impl IntoIterator<Item = Kind>) -> Self {
         Self(kinds.into_iter().map(Vitals::new).collect())
     }
 
-    pub(crate) fn vitals(&self, kind: Watched) -> Option<Vitals> {
+    pub(crate) fn vitals(&self, kind: Kind) -> Option<Vitals> {
         self.0.iter().find(|vitals| vitals.kind == kind).cloned()
     }
 }
@@ -68,12 +67,12 @@ impl Health {
 /// Where one kind's watch writes how it is doing.
 #[derive(Clone, Debug)]
 pub(crate) struct Vitals {
-    kind: Watched,
+    kind: Kind,
     now: Arc<Mutex<(KindHealth, Instant)>>,
 }
 
 impl Vitals {
-    fn new(kind: Watched) -> Self {
+    fn new(kind: Kind) -> Self {
         let health = KindHealth {
             kind,
             synced: false,

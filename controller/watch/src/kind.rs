@@ -1,50 +1,25 @@
 //! The kinds that are watched.
 
-use std::fmt;
-
 use portreeve_translate::Kind;
 
-/// A kind that can be watched.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Watched {
-    /// A kind that is translated.
-    Translated(Kind),
-    /// Whose labels may decide which objects count.
-    Namespace,
-}
-
-impl Watched {
-    /// The kind as manifests write it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Translated(kind) => kind.as_str(),
-            Self::Namespace => "Namespace",
-        }
-    }
-}
-
-impl fmt::Display for Watched {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-/// Which of the translated kinds are watched.
+/// Which kinds are translated, and so watched.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Kinds {
     secrets: bool,
     endpoints: bool,
     /// The namespace of the ConfigMaps that are.
     parameters: Option<Box<str>>,
+    namespaces: bool,
 }
 
 impl Kinds {
-    /// Every kind but ConfigMaps.
+    /// Every kind but ConfigMaps and Namespaces.
     pub fn all() -> Self {
         Self {
             secrets: true,
             endpoints: true,
             parameters: None,
+            namespaces: false,
         }
     }
 
@@ -54,7 +29,7 @@ impl Kinds {
         Self {
             secrets: false,
             endpoints: false,
-            parameters: None,
+            ..Self::all()
         }
     }
 
@@ -64,6 +39,18 @@ impl Kinds {
     pub fn with_parameters(mut self, namespace: &str) -> Self {
         self.parameters = Some(namespace.into());
         self
+    }
+
+    /// Namespaces as well, for the hosts that they list. When they are watched only for their
+    /// labels, none is translated.
+    #[must_use]
+    pub fn with_namespaces(mut self) -> Self {
+        self.namespaces = true;
+        self
+    }
+
+    pub(crate) fn has_namespaces(&self) -> bool {
+        self.namespaces
     }
 
     pub(crate) fn has_secrets(&self) -> bool {
@@ -80,6 +67,7 @@ impl Kinds {
             Kind::Secret => self.secrets,
             Kind::EndpointSlice => self.endpoints,
             Kind::ConfigMap => self.parameters.is_some(),
+            Kind::Namespace => self.namespaces,
             _ => true,
         })
     }

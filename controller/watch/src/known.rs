@@ -114,7 +114,7 @@ impl Known {
             Some(entry) if !self.listing && version.is_before(&entry.version) => Effect::Stale,
             Some(_) => {
                 let entry = self.objects.remove(key);
-                Effect::Content(entry.and_then(|entry| entry.object.content))
+                Effect::Content(entry.map(|entry| entry.object.content))
             }
         }
     }
@@ -126,12 +126,12 @@ impl Entry {
         self.object.generation = new.generation;
         let status = std::mem::replace(&mut self.object.status, new.status);
         let has_new_status = status != self.object.status;
-        let same = match (&self.object.content, &new.content) {
-            (Some(old), Some(new)) => is_same(old, new),
-            (old, new) => old.is_none() && new.is_none(),
-        };
-        match (same, has_new_status) {
-            (false, _) => Effect::Content(std::mem::replace(&mut self.object.content, new.content)),
+        let is_same = is_same(&self.object.content, &new.content);
+        match (is_same, has_new_status) {
+            (false, _) => {
+                let old = std::mem::replace(&mut self.object.content, new.content);
+                Effect::Content(Some(old))
+            }
             (true, true) => Effect::Status,
             (true, false) => Effect::None,
         }
@@ -145,6 +145,7 @@ fn is_same(old: &Content, new: &Content) -> bool {
         (Content::Service(old), Content::Service(new)) => old == new,
         (Content::EndpointSlice(old), Content::EndpointSlice(new)) => old == new,
         (Content::ConfigMap(old), Content::ConfigMap(new)) => old == new,
+        (Content::Namespace(old), Content::Namespace(new)) => old == new,
         (Content::Secret(old), Content::Secret(new)) => old.secret() == new.secret(),
         _ => false,
     }

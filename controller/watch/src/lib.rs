@@ -28,7 +28,7 @@ mod view;
 
 pub use changed::Changed;
 pub use health::{Health, KindHealth};
-pub use kind::{Kinds, Watched};
+pub use kind::Kinds;
 pub use metrics::{Watching, families};
 pub use problem::Problem;
 pub use scope::Scope;

@@ -3,9 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use portreeve_translate::ObjectKey;
-
-use crate::kind::Watched;
+use portreeve_translate::{Kind, ObjectKey};
 
 /// What went wrong with a kind or with one object of it.
 ///
@@ -13,7 +11,7 @@ use crate::kind::Watched;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
     /// The kind.
-    pub kind: Watched,
+    pub kind: Kind,
     /// The object, if it is about one.
     pub object: Option<ObjectKey>,
     /// What it is.

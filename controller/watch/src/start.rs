@@ -13,7 +13,6 @@ use tokio::task::JoinSet;
 use crate::event::Message;
 use crate::feed::{Feed, Selector, Teller};
 use crate::health::Health;
-use crate::kind::Watched;
 use crate::lenient::Lenient;
 use crate::problem::Report;
 use crate::scope::Scope;
@@ -26,7 +25,7 @@ const TLS_SECRETS: &str = "type=kubernetes.io/tls";
 pub(crate) struct Start {
     pub client: Client,
     pub scope: Scope,
-    pub kinds: Vec<Watched>,
+    pub kinds: Vec<Kind>,
     /// The namespace of ConfigMaps, if they are among the kinds.
     pub parameters: Box<str>,
     pub out: mpsc::Sender<Message>,
@@ -39,34 +38,48 @@ pub(crate) fn all(start: &Start) -> JoinSet<()> {
     let mut tasks = JoinSet::new();
     for kind in &start.kinds {
         match kind {
-            Watched::Translated(Kind::Ingress) => start.namespaced::<Ingress>(&mut tasks, None),
-            Watched::Translated(Kind::IngressClass) => {
-                start.everywhere::<IngressClass>(&mut tasks, Selector::default());
+            Kind::Ingress => start.namespaced::<Ingress>(&mut tasks, None),
+            Kind::IngressClass => {
+                let may_be_forbidden = matches!(start.scope, Scope::One(_));
+                let api: Api<Lenient<IngressClass>> = Api::all(start.client.clone());
+                start.feed(&mut tasks, api, Selector::default(), may_be_forbidden);
             }
-            Watched::Translated(Kind::Service) => start.namespaced::<Service>(&mut tasks, None),
-            Watched::Translated(Kind::EndpointSlice) => {
+            Kind::Service => start.namespaced::<Service>(&mut tasks, None),
+            Kind::EndpointSlice => {
                 start.namespaced::<EndpointSlice>(&mut tasks, None);
             }
-            Watched::Translated(Kind::Secret) => {
+            Kind::Secret => {
                 start.namespaced::<Secret>(&mut tasks, Some(TLS_SECRETS));
             }
-            Watched::Translated(Kind::ConfigMap) => {
+            Kind::ConfigMap => {
                 let api: Api<Lenient<ConfigMap>> =
                     Api::namespaced(start.client.clone(), &start.parameters);
                 // Without the right to read them, classes have no settings.
                 start.feed(&mut tasks, api, Selector::default(), true);
             }
-            Watched::Namespace => {
-                let labels = match &start.scope {
-                    Scope::Selected(labels) => Some(labels.clone()),
-                    Scope::All | Scope::One(_) => None,
-                };
-                let fields = None;
-                start.everywhere::<Namespace>(&mut tasks, Selector { fields, labels });
+            Kind::Namespace => {
+                let api: Api<Lenient<Namespace>> = Api::all(start.client.clone());
+                // As long as they may not be read, nothing is known: not that none lists a host.
+                start.feed(&mut tasks, api, namespaces(&start.scope), false);
             }
         }
     }
     tasks
+}
+
+/// The Namespaces that count.
+fn namespaces(scope: &Scope) -> Selector {
+    match scope {
+        Scope::All => Selector::default(),
+        Scope::One(name) => Selector {
+            fields: Some(format!("metadata.name={name}")),
+            labels: None,
+        },
+        Scope::Selected(labels) => Selector {
+            fields: None,
+            labels: Some(labels.clone()),
+        },
+    }
 }
 
 impl Start {
@@ -83,16 +96,6 @@ impl Start {
         let fields = fields.map(String::from);
         let labels = None;
         self.feed(tasks, api, Selector { fields, labels }, false);
-    }
-
-    fn everywhere<K>(&self, tasks: &mut JoinSet<()>, selector: Selector)
-    where
-        K: Trim + Resource<DynamicType = ()>,
-        K: Clone + DeserializeOwned + Send + Sync + 'static,
-    {
-        let may_be_forbidden = matches!(self.scope, Scope::One(_));
-        let api = Api::all(self.client.clone());
-        self.feed::<K>(tasks, api, selector, may_be_forbidden);
     }
 
     fn feed<K>(

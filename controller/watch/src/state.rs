@@ -36,7 +36,7 @@ pub struct ServiceState<'a> {
 impl<'a> IngressState<'a> {
     pub(crate) fn of(key: &'a ObjectKey, entry: &'a Entry) -> Option<Self> {
         match (&entry.object.content, &entry.object.status) {
-            (Some(Content::Ingress(ingress)), Status::Ingress(load_balancer)) => Some(Self {
+            (Content::Ingress(ingress), Status::Ingress(load_balancer)) => Some(Self {
                 key,
                 ingress,
                 resource_version: entry.version.as_str(),
@@ -51,7 +51,7 @@ impl<'a> IngressState<'a> {
 impl<'a> ServiceState<'a> {
     pub(crate) fn of(entry: &'a Entry) -> Option<Self> {
         match (&entry.object.content, &entry.object.status) {
-            (Some(Content::Service(service)), Status::Service(load_balancer)) => Some(Self {
+            (Content::Service(service), Status::Service(load_balancer)) => Some(Self {
                 service,
                 load_balancer,
             }),

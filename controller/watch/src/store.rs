@@ -13,7 +13,7 @@ use crate::changed::Changed;
 use crate::event::Message;
 use crate::facts::Facts;
 use crate::health::Health;
-use crate::kind::{Kinds, Watched};
+use crate::kind::Kinds;
 use crate::known::Known;
 use crate::problem::Problem;
 use crate::scope::Scope;
@@ -55,10 +55,10 @@ impl Store {
         report: impl Fn(&Problem) + Send + Sync + 'static,
     ) -> Self {
         let by_namespace = matches!(options.scope, Scope::Selected(_));
-        let kinds = options.kinds.iter().map(Watched::Translated);
-        let kinds: Vec<_> = kinds
-            .chain(by_namespace.then_some(Watched::Namespace))
-            .collect();
+        let namespaces = options.kinds.has_namespaces();
+        let kinds = options.kinds.iter();
+        let only_labels = (by_namespace && !namespaces).then_some(Kind::Namespace);
+        let kinds: Vec<_> = kinds.chain(only_labels).collect();
         let mut snapshot = Snapshot::default();
         if !options.kinds.has_secrets() {
             snapshot = snapshot.without_secrets();
@@ -74,9 +74,10 @@ impl Store {
             health: health.clone(),
             report: Arc::new(report),
         });
+        let view = View::new(snapshot, by_namespace, namespaces);
         Self {
             queue,
-            facts: Facts::new(&kinds, View::new(snapshot, by_namespace), health.clone()),
+            facts: Facts::new(&kinds, view, health.clone()),
             health,
             scope: options.scope,
             _feeds: feeds,

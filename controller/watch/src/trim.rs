@@ -11,10 +11,9 @@ use k8s_openapi::api::discovery::v1::{Endpoint, EndpointPort, EndpointSlice};
 use k8s_openapi::api::networking::v1::{Ingress, IngressClass, IngressClassSpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use portreeve_translate::annotations::{NGINX_PREFIX, OWN_PREFIX};
-use portreeve_translate::{Content, Kind, SecretObject};
+use portreeve_translate::{Content, HOSTS, Kind, SecretObject};
 
 use crate::event::{Status, Trimmed};
-use crate::kind::Watched;
 
 /// The prefix of the two annotations that are older than controllers' own prefixes.
 const KUBERNETES_PREFIX: &str = "kubernetes.io/";
@@ -27,14 +26,14 @@ const CERTIFICATE_FIELDS: [&str; 2] = ["tls.crt", "tls.key"];
 /// A kind of object that can be trimmed.
 pub(crate) trait Trim {
     /// Which kind it is.
-    const KIND: Watched;
+    const KIND: Kind;
 
     /// What is kept of it.
     fn trim(self) -> Trimmed;
 }
 
 impl Trim for Ingress {
-    const KIND: Watched = Watched::Translated(Kind::Ingress);
+    const KIND: Kind = Kind::Ingress;
 
     fn trim(mut self) -> Trimmed {
         let generation = self.metadata.generation;
@@ -47,7 +46,7 @@ impl Trim for Ingress {
             ..identity(metadata)
         };
         Trimmed {
-            content: Some(Content::Ingress(Arc::new(self))),
+            content: Content::Ingress(Arc::new(self)),
             status: Status::Ingress(balancer.and_then(|b| b.ingress).unwrap_or_default()),
             generation,
         }
@@ -55,7 +54,7 @@ impl Trim for Ingress {
 }
 
 impl Trim for IngressClass {
-    const KIND: Watched = Watched::Translated(Kind::IngressClass);
+    const KIND: Kind = Kind::IngressClass;
 
     fn trim(self) -> Trimmed {
         let spec = self.spec.map(|spec| IngressClassSpec {
@@ -71,7 +70,7 @@ impl Trim for IngressClass {
 }
 
 impl Trim for Service {
-    const KIND: Watched = Watched::Translated(Kind::Service);
+    const KIND: Kind = Kind::Service;
 
     fn trim(self) -> Trimmed {
         let balancer = self.status.and_then(|status| status.load_balancer);
@@ -89,7 +88,7 @@ impl Trim for Service {
             status: None,
         };
         Trimmed {
-            content: Some(Content::Service(Arc::new(service))),
+            content: Content::Service(Arc::new(service)),
             status: Status::Service(balancer.and_then(|b| b.ingress).unwrap_or_default()),
             generation: None,
         }
@@ -104,7 +103,7 @@ fn service_port(port: ServicePort) -> ServicePort {
 }
 
 impl Trim for EndpointSlice {
-    const KIND: Watched = Watched::Translated(Kind::EndpointSlice);
+    const KIND: Kind = Kind::EndpointSlice;
 
     fn trim(mut self) -> Trimmed {
         let mut metadata = self.metadata;
@@ -144,7 +143,7 @@ fn endpoint_port(port: EndpointPort) -> EndpointPort {
 }
 
 impl Trim for Secret {
-    const KIND: Watched = Watched::Translated(Kind::Secret);
+    const KIND: Kind = Kind::Secret;
 
     fn trim(self) -> Trimmed {
         let mut data = self.data;
@@ -161,7 +160,7 @@ impl Trim for Secret {
 }
 
 impl Trim for ConfigMap {
-    const KIND: Watched = Watched::Translated(Kind::ConfigMap);
+    const KIND: Kind = Kind::ConfigMap;
 
     fn trim(self) -> Trimmed {
         let map = Self {
@@ -174,18 +173,28 @@ impl Trim for ConfigMap {
 }
 
 impl Trim for Namespace {
-    const KIND: Watched = Watched::Namespace;
+    const KIND: Kind = Kind::Namespace;
 
     fn trim(self) -> Trimmed {
-        Trimmed::default()
+        let annotations = chosen(&self.metadata, &[HOSTS]);
+        let metadata = identity(self.metadata);
+        let namespace = Self {
+            metadata: ObjectMeta {
+                annotations,
+                ..metadata
+            },
+            ..Self::default()
+        };
+        Content::Namespace(Arc::new(namespace)).into()
     }
 }
 
 impl From<Content> for Trimmed {
     fn from(content: Content) -> Self {
         Self {
-            content: Some(content),
-            ..Self::default()
+            content,
+            status: Status::None,
+            generation: None,
         }
     }
 }

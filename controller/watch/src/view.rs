@@ -18,15 +18,18 @@ pub(crate) struct View {
     snapshot: Arc<Snapshot>,
     /// The namespaces that count; all do when they are not watched.
     namespaces: Option<BTreeSet<Box<str>>>,
+    /// Whether Namespaces themselves are translated, and not only watched.
+    has_namespaces: bool,
     /// What changed since it was last taken.
     pub changed: Changed,
 }
 
 impl View {
-    pub(crate) fn new(snapshot: Snapshot, by_namespace: bool) -> Self {
+    pub(crate) fn new(snapshot: Snapshot, by_namespace: bool, has_namespaces: bool) -> Self {
         Self {
             snapshot: Arc::new(snapshot),
             namespaces: by_namespace.then(BTreeSet::new),
+            has_namespaces,
             changed: Changed::default(),
         }
     }
@@ -41,8 +44,12 @@ impl View {
 
     /// Whether an object counts.
     pub(crate) fn has(&self, kind: Kind, key: &ObjectKey) -> bool {
-        let namespaces = self.namespaces.as_ref();
-        is_everybodys(kind) || namespaces.is_none_or(|all| all.contains(&key.namespace))
+        let counts = |all: &BTreeSet<_>| all.contains(&key.namespace);
+        match kind {
+            // Those that do not count are not even listed.
+            Kind::Namespace => self.has_namespaces,
+            kind => is_everybodys(kind) || self.namespaces.as_ref().is_none_or(counts),
+        }
     }
 
     /// Takes an object in place of what it was before.
@@ -61,14 +68,14 @@ impl View {
         self.changed.note(before);
     }
 
-    /// Says whether a namespace counts from now on.
-    pub(crate) fn let_in(&mut self, namespace: &str, counts: bool) {
+    /// Notes whether a namespace counts from now on, and says whether that is news.
+    pub(crate) fn let_in(&mut self, namespace: &str, counts: bool) -> bool {
         let Some(namespaces) = &mut self.namespaces else {
-            return;
+            return false;
         };
         match counts {
-            true => drop(namespaces.insert(namespace.into())),
-            false => drop(namespaces.remove(namespace)),
+            true => namespaces.insert(namespace.into()),
+            false => namespaces.remove(namespace),
         }
     }
 }

@@ -70,6 +70,14 @@ impl HostPattern {
             Self::Any => true,
         }
     }
+
+    /// The wildcard that answers for this name too, when it is one with a parent.
+    pub fn wildcard(&self) -> Option<Self> {
+        match self {
+            Self::Exact(name) => Some(Self::Wildcard(name.split_once('.')?.1.into())),
+            Self::Wildcard(_) | Self::Any => None,
+        }
+    }
 }
 
 impl FromStr for HostPattern {

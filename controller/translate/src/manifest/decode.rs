@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use k8s_openapi::api::core::v1::{ConfigMap, Secret, Service};
+use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Secret, Service};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use k8s_openapi::api::networking::v1::{Ingress, IngressClass};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
@@ -39,9 +39,9 @@ pub(super) fn reference(
         let text = metadata.and_then(|metadata| text(metadata, field));
         text.filter(|text| !text.is_empty())
     };
-    let namespace = match kind {
-        Kind::IngressClass => Some(""),
-        _ => Some(given("namespace").unwrap_or("default")).filter(|it| is_name(it)),
+    let namespace = match kind.is_namespaced() {
+        false => Some(""),
+        true => Some(given("namespace").unwrap_or("default")).filter(|it| is_name(it)),
     };
     let name = given("name").filter(|name| is_name(name));
     match (namespace, name) {
@@ -93,6 +93,9 @@ fn usable(kind: Kind, object: &ObjectRef, value: &Value) -> (Option<Content>, Ve
         }),
         Kind::ConfigMap => typed(object, value, |o: ConfigMap| {
             Content::ConfigMap(Arc::new(o))
+        }),
+        Kind::Namespace => typed(object, value, |o: Namespace| {
+            Content::Namespace(Arc::new(o))
         }),
         Kind::Secret => typed(object, value, |o: Secret| {
             Content::Secret(SecretObject::new(Arc::new(with_string_data(o))))

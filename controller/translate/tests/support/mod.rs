@@ -104,6 +104,9 @@ impl Case {
                     options.parameters = Some(namespace.clone());
                 }
                 ("profile", Value::String(profile)) => options.profile = profile.parse().unwrap(),
+                ("hostOwnership", Value::String(ownership)) => {
+                    options.host_ownership = ownership.parse().unwrap();
+                }
                 ("secrets", Value::String(unknown)) if unknown == "unknown" => {
                     self.without_secrets = true;
                 }

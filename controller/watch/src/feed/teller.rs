@@ -7,12 +7,11 @@ use super::Deaf;
 use super::error::Error;
 use crate::event::{Event, Message};
 use crate::health::Vitals;
-use crate::kind::Watched;
 use crate::problem::{Problem, Report};
 
 /// Tells for one kind.
 pub(crate) struct Teller {
-    pub kind: Watched,
+    pub kind: Kind,
     pub out: mpsc::Sender<Message>,
     pub vitals: Vitals,
     pub report: Report,
@@ -50,7 +49,7 @@ impl Teller {
         self.vitals.update(|health| health.unreadable += 1);
         // The reason may quote the data.
         let shown = match self.kind {
-            Watched::Translated(Kind::Secret) => "",
+            Kind::Secret => "",
             _ => why,
         };
         let message = format!("it cannot be read and stays as it was before: {shown}");

@@ -8,6 +8,7 @@ mod api;
 mod changes;
 mod failures;
 mod lists;
+mod namespaces;
 mod objects;
 mod scope;
 mod world;

@@ -69,6 +69,13 @@ pub(crate) fn namespace(name: &str, version: u64) -> Value {
     namespace
 }
 
+/// A Namespace that lists these hosts.
+pub(crate) fn listing(name: &str, hosts: &str, version: u64) -> Value {
+    let mut namespace = namespace(name, version);
+    namespace["metadata"]["annotations"] = json!({"portreeve.dev/hosts": hosts});
+    namespace
+}
+
 /// The same with a status that says where it can be reached.
 pub(crate) fn reached_at(mut object: Value, address: &str, version: u64) -> Value {
     object["status"] = json!({"loadBalancer": {"ingress": [{"ip": address}]}});

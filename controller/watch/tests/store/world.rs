@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use kube::Client;
-use portreeve_translate::{self as translate, Translation, translate};
+use portreeve_translate::{self as translate, HostOwnership, Translation, translate};
 use portreeve_watch::{Changed, KindHealth, Kinds, Options, Scope, Store};
 use serde_json::Value;
 use tokio::time::timeout;
@@ -81,19 +81,22 @@ impl World {
 
     pub(crate) fn translation(&self) -> Translation {
         let snapshot = self.store.snapshot().expect("everything is known");
+        translate(&snapshot, &translate::Options::standalone())
+    }
+
+    /// The hosts that are served where each namespace uses those that it lists.
+    pub(crate) fn listed(&self) -> Vec<String> {
+        let snapshot = self.store.snapshot().expect("everything is known");
         let options = translate::Options {
+            host_ownership: HostOwnership::Listed,
             ..translate::Options::standalone()
         };
-        translate(&snapshot, &options)
+        hosts(&translate(&snapshot, &options))
     }
 
     /// The hosts that are served.
     pub(crate) fn hosts(&self) -> Vec<String> {
-        let translation = self.translation();
-        let hosts = translation.config.hosts.keys();
-        hosts
-            .map(|host| host.to_string().replace(".example", ""))
-            .collect()
+        hosts(&self.translation())
     }
 
     /// The addresses of all endpoints that are served.
@@ -118,6 +121,13 @@ impl World {
         let problems = self.problems.lock().unwrap();
         problems.iter().any(|problem| problem.contains(part))
     }
+}
+
+fn hosts(translation: &Translation) -> Vec<String> {
+    let hosts = translation.config.hosts.keys();
+    hosts
+        .map(|host| host.to_string().replace(".example", ""))
+        .collect()
 }
 
 pub(crate) fn start(client: Client, options: Options, problems: &Arc<Mutex<Vec<String>>>) -> Store {
