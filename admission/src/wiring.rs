@@ -66,7 +66,7 @@ async fn serve(options: Options) -> Result<(), Fatal> {
         client,
         portreeve_watch::Options {
             scope: settings.scope(),
-            kinds: Kinds::for_reviews().with_parameters(&namespace),
+            kinds: settings.kinds(Kinds::for_reviews().with_parameters(&namespace)),
         },
         |problem| say(format_args!("portreeve-admission: {problem}")),
     );

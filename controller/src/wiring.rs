@@ -79,7 +79,9 @@ async fn serve(options: Options) -> Result<(), Fatal> {
         client.clone(),
         portreeve_watch::Options {
             scope: options.settings.scope(),
-            kinds: Kinds::all().with_parameters(&namespace),
+            kinds: options
+                .settings
+                .kinds(Kinds::all().with_parameters(&namespace)),
         },
         |problem| say(format_args!("portreeve-controller: {problem}")),
     );

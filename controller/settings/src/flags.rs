@@ -7,8 +7,8 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args};
 use portreeve_table::{CertKey, Forbidden, TargetRange, Targets};
-use portreeve_translate::{ByName, Profile};
-use portreeve_watch::Scope;
+use portreeve_translate::{ByName, HostOwnership, Profile};
+use portreeve_watch::{Kinds, Scope};
 
 /// What is watched, and how it is read.
 #[derive(Clone, Debug, Args)]
@@ -100,6 +100,19 @@ pub struct Settings {
     )]
     pub profile: Profile,
 
+    /// Which namespaces may use which hosts: any, first or listed; docs/host-ownership.md says more.
+    ///
+    /// With `first`, a host is that of the first namespace that claims it. With `listed`, a namespace
+    /// may use the hosts that the annotation `portreeve.dev/hosts` of its Namespace lists.
+    #[arg(
+        long,
+        value_name = "WHO",
+        env = "PORTREEVE_HOST_OWNERSHIP",
+        default_value = "any",
+        help_heading = "Translation"
+    )]
+    pub host_ownership: HostOwnership,
+
     /// Serve the certificate of this Secret for names that have none.
     #[arg(
         long,
@@ -148,6 +161,14 @@ impl Settings {
         }
     }
 
+    /// These kinds, with what else must be watched.
+    pub fn kinds(&self, kinds: Kinds) -> Kinds {
+        match self.host_ownership {
+            HostOwnership::Listed => kinds.with_namespaces(),
+            HostOwnership::Any | HostOwnership::First => kinds,
+        }
+    }
+
     /// Where requests may be sent and where not, as far as flags say it.
     fn targets(&self) -> Targets {
         let mut targets = Targets::default();
@@ -171,6 +192,7 @@ impl Settings {
                 false => ByName::No,
             },
             profile: self.profile,
+            host_ownership: self.host_ownership,
             default_cert: self.default_ssl_certificate.clone(),
             external_names: !self.disable_svc_external_name,
             targets: self.targets(),
@@ -220,9 +242,25 @@ mod tests {
     }
 
     #[test]
+    fn namespaces_are_watched_where_their_lists_count() {
+        for (given, expected) in [
+            ("any", Kinds::all()),
+            ("first", Kinds::all()),
+            ("listed", Kinds::all().with_namespaces()),
+        ] {
+            let flag = format!("--host-ownership={given}");
+            let settings = parse(&[&flag]).unwrap();
+            assert_eq!(settings.kinds(Kinds::all()), expected);
+            let translated = settings.translation().host_ownership;
+            assert_eq!(translated.to_string(), given);
+        }
+    }
+
+    #[test]
     fn what_makes_no_sense_is_refused() {
         for wrong in [
             "--profile=nice",
+            "--host-ownership=mine",
             "--watch-ingress-without-class=perhaps",
             "--allow-target=web:80",
             "--forbid-target=10.0.0.0/64",

@@ -17,6 +17,7 @@ mod dns;
 mod events;
 mod forbidden;
 mod handover;
+mod ownership;
 mod services;
 mod shop;
 mod shutdown;
