@@ -43,6 +43,7 @@ async fn what_is_deployed_serves_and_asks_for_nothing_that_it_may_not() {
     rights::were_enough(&place).await;
     stops(&place).await;
     has_no_load_balancer(&place).await;
+    lists_hosts(&place).await;
 }
 
 /// Statuses outlive one controller of two, and not the last; what is served outlives both.
@@ -94,6 +95,21 @@ async fn has_no_load_balancer(place: &Place) {
     place.kubectl(&none);
     shop::has_no_address(place).await;
     place.until_pods("controller", 0).await;
+}
+
+/// With the component, a namespace uses the hosts that its Namespace lists, which takes the right to
+/// read them.
+async fn lists_hosts(place: &Place) {
+    place.apply_with("host-ownership");
+    let controllers = "portreeve-controller";
+    place
+        .until(place.ours::<Deployment>(), controllers, has(2))
+        .await;
+    shop::may_not_use_its_hosts(place).await;
+    place.kubectl(&["annotate", "namespace", "shop", "portreeve.dev/hosts=*"]);
+    shop::is_served_by_every_proxy(place).await;
+    rights::of_namespaces_are_to_read().await;
+    rights::were_enough(place).await;
 }
 
 fn has(replicas: i32) -> impl Fn(&Deployment) -> Option<()> {

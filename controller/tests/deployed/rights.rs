@@ -148,6 +148,19 @@ pub(crate) async fn of_nodes_are_to_read_one_by_one() {
     }
 }
 
+/// What the component gives that lets Namespaces list hosts.
+pub(crate) async fn of_namespaces_are_to_read() {
+    let controller = account("portreeve-controller").await;
+    for verb in ["get", "list", "watch"] {
+        assert!(
+            may(&controller, (verb, "/namespaces", "", "")).await,
+            "{verb}"
+        );
+    }
+    let patch = ("patch", "/namespaces", "", "shop");
+    assert!(!may(&controller, patch).await);
+}
+
 /// Somebody with the rights of an account.
 async fn account(name: &str) -> Client {
     let mut config = Config::infer().await.unwrap();

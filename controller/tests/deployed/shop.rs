@@ -162,6 +162,16 @@ pub(crate) async fn is_refused_a_snippet(place: &Place) {
     .await;
 }
 
+/// As long as the Namespace lists no host, that is told of in an Event.
+pub(crate) async fn may_not_use_its_hosts(place: &Place) {
+    let is_said = |event: &Event| {
+        let regarding = event.regarding.as_ref()?;
+        let is_it = regarding.name.as_deref() == Some("my-site");
+        (is_it && event.reason.as_deref() == Some("HostNotAllowed")).then_some(())
+    };
+    place.until_any(shops(place), is_said).await;
+}
+
 /// A setting of a class that is none is told of in an Event about the class.
 pub(crate) async fn has_a_class_with_a_wrong_setting(place: &Place) {
     let map = json!({"metadata": {"name": "legacy-class"}, "data": {"profile": "nice"}});
