@@ -150,15 +150,15 @@ pub(crate) async fn of_nodes_are_to_read_one_by_one() {
 
 /// What the component gives that lets Namespaces list hosts.
 pub(crate) async fn of_namespaces_are_to_read() {
-    let controller = account("portreeve-controller").await;
-    for verb in ["get", "list", "watch"] {
-        assert!(
-            may(&controller, (verb, "/namespaces", "", "")).await,
-            "{verb}"
-        );
+    for name in ["portreeve-controller", "portreeve-admission"] {
+        let account = account(name).await;
+        for verb in ["get", "list", "watch"] {
+            let act = (verb, "/namespaces", "", "");
+            assert!(may(&account, act).await, "{name} {verb}");
+        }
+        let patch = ("patch", "/namespaces", "", "shop");
+        assert!(!may(&account, patch).await, "{name}");
     }
-    let patch = ("patch", "/namespaces", "", "shop");
-    assert!(!may(&controller, patch).await);
 }
 
 /// Somebody with the rights of an account.
