@@ -53,7 +53,6 @@ struct Metadata {
     name: Option<String>,
     namespace: Option<String>,
     creation_timestamp: Option<Time>,
-    deletion_timestamp: Option<Time>,
     annotations: Annotations,
 }
 
@@ -156,7 +155,6 @@ fn metadata(request: &Request<'_>, read: Option<Metadata>) -> ObjectMeta {
         name: or(read.name, &request.name),
         namespace: or(read.namespace, &request.namespace),
         creation_timestamp: read.creation_timestamp,
-        deletion_timestamp: read.deletion_timestamp,
         annotations: Some(read.annotations.0).filter(|all| !all.is_empty()),
         ..ObjectMeta::default()
     }

@@ -150,11 +150,10 @@ impl World {
         object: &RawValue,
     ) -> Result<Verdict, Unfit> {
         let candidate = object::ingress(request, object)?;
-        // What is about to go is held up by nothing, and of other namespaces nothing is known.
+        // Of other namespaces nothing is known.
         let namespace = candidate.metadata.namespace.as_deref().unwrap_or_default();
         let served = known.namespaces.as_ref();
-        let is_elsewhere = served.is_some_and(|served| !served.contains(namespace));
-        if is_elsewhere || candidate.metadata.deletion_timestamp.is_some() {
+        if served.is_some_and(|served| !served.contains(namespace)) {
             return Ok(Verdict::Other);
         }
         let review = |ingress| review::ingress(snapshot, &known.neighbours, ingress, &self.options);

@@ -137,12 +137,19 @@ async fn an_update_that_makes_nothing_worse_passes_with_a_warning() {
 }
 
 #[tokio::test]
-async fn what_is_about_to_go_is_held_up_by_nothing() {
-    let mut given = ingress("second", "one.example", "/");
-    given["metadata"]["deletionTimestamp"] = "2026-06-01T00:00:00Z".into();
-    let right = ingress("second", "two.example", "/");
+async fn what_is_about_to_go_is_not_held_up_and_gets_no_worse() {
+    let mut old = ingress("second", "one.example", "/");
+    old["metadata"]["deletionTimestamp"] = "2026-06-01T00:00:00Z".into();
+    let mut given = old.clone();
+    old["metadata"]["finalizers"] = json!(["example.com/mine"]);
+    let answer = site().ask(&review("UPDATE", &given, &old)).await;
+    assert_eq!(answer["allowed"], true, "it loses its last finalizer");
+    // It is served until then, for as long as its owner likes.
+    let mut right = ingress("second", "two.example", "/");
+    right["metadata"]["deletionTimestamp"] = "2026-06-01T00:00:00Z".into();
+    given["metadata"]["finalizers"] = json!(["example.com/mine"]);
     let answer = site().ask(&review("UPDATE", &given, &right)).await;
-    assert_eq!(answer["allowed"], true);
+    assert_eq!(answer["allowed"], false);
     for operation in ["DELETE", "CONNECT"] {
         let answer = site().ask(&review(operation, &Value::Null, &given)).await;
         assert_eq!(answer["allowed"], true, "{operation}");
