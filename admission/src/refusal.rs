@@ -45,7 +45,7 @@ refusals! {
     NotJson = "not_json", BAD_REQUEST,
         "The body is not the JSON of an AdmissionReview, or cut short.";
     Version = "version", BAD_REQUEST,
-        "Only admission.k8s.io/v1 is spoken: set admissionReviewVersions to [v1].";
+        "Only admission.k8s.io/v1 is spoken: set admissionReviewVersions to v1 alone.";
     Operation = "operation", BAD_REQUEST,
         "Only CREATE, UPDATE, DELETE and CONNECT are operations.";
     NoCertificate = "no_certificate", UNAUTHORIZED,
