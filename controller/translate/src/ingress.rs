@@ -17,6 +17,7 @@ use crate::diagnostic::Diagnostic;
 use crate::object::{Kind, ObjectKey, ObjectRef};
 use crate::options::Profile;
 use crate::route;
+use crate::tls::{TlsClaim, TlsHost};
 
 /// The annotation by which people have long asked for certificates.
 const TLS_ACME: &str = "kubernetes.io/tls-acme";
@@ -105,26 +106,6 @@ pub(crate) enum BadBackend {
     NoPort,
     BadPort,
     Resource,
-}
-
-/// One entry of `spec.tls`.
-#[derive(Clone, Debug)]
-pub(crate) struct TlsClaim {
-    pub place: usize,
-    pub hosts: Vec<TlsHost>,
-    /// Whether `hosts` was left out, rather than wrong.
-    pub for_all: bool,
-    pub secret: Option<Box<str>>,
-}
-
-/// One entry of `spec.tls[].hosts`.
-#[derive(Clone, Debug)]
-pub(crate) struct TlsHost {
-    pub place: usize,
-    pub host: HostPattern,
-    /// Whether no certificate may be served for it. It still says for which hosts of the rules the
-    /// entry is.
-    pub is_refused: bool,
 }
 
 /// What an Ingress claims.

@@ -11,12 +11,32 @@ use portreeve_table::{Cert, CertKey, HostPattern, Origin, Shared};
 
 use crate::code::Code;
 use crate::diagnostic::Diagnostic;
-use crate::ingress::{Claims, TlsClaim, TlsHost};
+use crate::ingress::Claims;
 use crate::object::{Kind, ObjectKey};
 use crate::options::Options;
 use crate::ownership::Ownership;
 use crate::secret::{Certificate, SecretError, SecretObject};
 use crate::snapshot::Snapshot;
+
+/// One entry of `spec.tls`.
+#[derive(Clone, Debug)]
+pub(crate) struct TlsClaim {
+    pub place: usize,
+    pub hosts: Vec<TlsHost>,
+    /// Whether `hosts` was left out, rather than wrong.
+    pub for_all: bool,
+    pub secret: Option<Box<str>>,
+}
+
+/// One entry of `spec.tls[].hosts`.
+#[derive(Clone, Debug)]
+pub(crate) struct TlsHost {
+    pub place: usize,
+    pub host: HostPattern,
+    /// Whether no certificate may be served for it. It still says for which hosts of the rules the
+    /// entry is.
+    pub is_refused: bool,
+}
 
 /// The hosts for which an Ingress with a rule for them wants TLS, with or without a usable Secret:
 /// one without a rule has no say in how they are served.

@@ -89,7 +89,7 @@ fn claimed(host: &HostPattern, wildcard: Option<&HostPattern>) -> String {
     }
 }
 
-/// The first hosts of a list, up to the one that it lacks.
+/// What a list allows, as far as it is shown, and the way over to what it does not.
 fn may_use(list: &BTreeSet<HostPattern>) -> String {
     let shown: Vec<_> = list.iter().take(SHOWN).map(ToString::to_string).collect();
     let shown = shown.join(", ");
