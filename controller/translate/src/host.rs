@@ -258,6 +258,11 @@ impl<'a> HostRoutes<'a, '_> {
             return;
         };
         let slash = PathMatch::Prefix(slash);
+        if let (HostPattern::Any, Some((claims, claim))) = (self.pattern, global) {
+            // What is wrong with it is said whether or not any host has room for it: who asks about
+            // it alone must hear the same.
+            self.routes_of(claims).build(claim, slash.clone());
+        }
         if self.takes_all() {
             return;
         }

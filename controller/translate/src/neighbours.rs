@@ -56,15 +56,11 @@ impl Neighbours {
     }
 
     /// The snapshot with `candidate` in place of the one that has its name, and without the
-    /// Ingresses that have no say in what is said of it. All have in one whose default backend is
-    /// for all hosts.
+    /// Ingresses that have no say in what is said of it.
     #[must_use]
     pub fn around(&self, snapshot: &Snapshot, candidate: Ingress) -> Snapshot {
         let key = ObjectKey::of(&candidate.metadata);
         let claims = ingress::claims(&key, &candidate, Profile::default());
-        if claims.is_catch_all {
-            return snapshot.with(candidate);
-        }
         let names = names(&claims);
         let asked = names.iter().collect();
         let mut found = self.claimers(&asked);
