@@ -1,18 +1,20 @@
 //! Bodies of reviews, of which few may be in memory at once.
 //!
-//! Each waits in the lane of its size until there is room, and before that nothing of it is read; so
-//! whoever sends much or slowly holds up nobody but others that do the same.
+//! Nearly all are small, and there may be one for each connection. A larger one waits in the lane of
+//! its size until there is room, and before that nothing of it is read; so whoever sends much or slowly
+//! holds up nobody but others that send as much.
 
 use bytes::Buf;
 use http_body::Body;
 use http_body_util::BodyExt;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
+use crate::places::CONNECTIONS;
 use crate::refusal::Refusal;
 
 /// How large a body may be in each lane, in bytes, and how many there may be at once. Nearly all
 /// reviews are in the first. The API server takes no larger request than the last (3 MiB).
-const LANES: [(usize, usize); 3] = [(16 << 10, 64), (128 << 10, 8), (3 << 20, 1)];
+const LANES: [(usize, usize); 3] = [(16 << 10, CONNECTIONS), (128 << 10, 8), (3 << 20, 1)];
 
 /// Who may hold a body.
 #[derive(Debug)]

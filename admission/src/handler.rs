@@ -11,6 +11,7 @@ use http_body_util::Full;
 
 use crate::body::Room;
 use crate::counts::Counts;
+use crate::places::Busy;
 use crate::refusal::Refusal;
 use crate::request;
 use crate::response;
@@ -77,6 +78,9 @@ impl Handler {
             return Err(Refusal::MediaType);
         }
         let body = self.room.read(body).await?;
+        if let Some(busy) = head.extensions.get::<Busy>() {
+            busy.set(true);
+        }
         self.review(body.bytes()).await
     }
 

@@ -1,4 +1,4 @@
-//! What becomes of an Ingress whose Service does not exist yet.
+//! What becomes of an Ingress when what it needs does not exist, or is not known yet.
 
 use std::fmt;
 use std::str::FromStr;
@@ -18,6 +18,12 @@ pub enum OnMissing {
 /// Whether a finding may be about a Service that is only about to come.
 pub(crate) fn is_missing(code: Code) -> bool {
     matches!(code, Code::ServiceMissing | Code::PortMissing)
+}
+
+/// Whether a finding may be about what was created a moment ago and is only about to be known: a
+/// Service, or the Namespace that lists the host.
+pub(crate) fn may_be_late(code: Code) -> bool {
+    is_missing(code) || code == Code::HostNotAllowed
 }
 
 impl fmt::Display for OnMissing {

@@ -20,16 +20,17 @@ use tower::limit::GlobalConcurrencyLimitLayer;
 use tower::{BoxError, ServiceBuilder, ServiceExt};
 
 use crate::handler::Handler;
-use crate::places::{Busy, Places};
+use crate::places::{Busy, CONNECTIONS, Places};
 use crate::refusal::Refusal;
 use crate::tls::Reload;
 
-/// How many reviews may be under way.
-const REVIEWS: u32 = 128;
+/// How many reviews may be under way: one on each connection.
+const REVIEWS: u32 = CONNECTIONS as u32;
 /// How long a handshake may take.
 const HANDSHAKE: Duration = Duration::from_secs(5);
-/// How long a connection may wait for the head of its next request.
-const IDLE: Duration = Duration::from_secs(30);
+/// How long a connection may wait for the head of its next request: longer than the API server
+/// keeps one, so that it is never asked on one that is just being closed.
+const IDLE: Duration = Duration::from_secs(120);
 /// How long a review may take, with its reading: less than the API server waits.
 const REVIEW: Duration = Duration::from_secs(4);
 /// How much of a connection is read ahead, in bytes.
@@ -97,6 +98,8 @@ impl Server {
                 sleep(Duration::from_millis(100)).await;
                 continue;
             };
+            // An answer must not wait until what TLS said before it is acknowledged.
+            let _ = stream.set_nodelay(true);
             if !places.make_room() {
                 server.handler.counts().refused(Refusal::Busy);
                 continue;
@@ -134,10 +137,11 @@ impl Server {
             .layer(limit)
             .timeout(REVIEW)
             .service(tower::service_fn(answer));
-        let service = service_fn(|request| {
+        let service = service_fn(|mut request: Request<Incoming>| {
+            // Who has not sent all of a review yet makes room for others like who sends nothing.
+            request.extensions_mut().insert(busy.clone());
             let (bounded, busy) = (bounded.clone(), busy.clone());
             async move {
-                busy.set(true);
                 let answered: Result<_, BoxError> = bounded.oneshot(request).await;
                 busy.set(false);
                 let mut answered = answered.unwrap_or_else(|_| self.handler.refuse(Refusal::Busy));

@@ -1,6 +1,7 @@
 //! What a review comes to: findings that refuse the object, and findings that only warn.
 
-use std::collections::BTreeSet;
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 
 use portreeve_translate::{Code, Diagnostic, Severity};
 
@@ -99,14 +100,34 @@ impl Verdict {
     }
 
     /// The same, where what was wrong before only warns: whoever mends one of two mistakes, or
-    /// removes a finalizer, makes nothing worse.
+    /// removes a finalizer, makes nothing worse. What was wrong once is wrong once, not twice.
     #[must_use]
     pub(crate) fn against(self, before: &Self) -> Self {
-        let known: BTreeSet<(Code, &str)> = before
-            .errors()
-            .iter()
-            .map(|found| (found.code, &*found.message))
-            .collect();
-        self.milder(|found| known.contains(&(found.code, &*found.message)))
+        let mut known: BTreeMap<_, usize> = BTreeMap::new();
+        for found in before.errors() {
+            *known.entry(mistake(found)).or_default() += 1;
+        }
+        let known = RefCell::new(known);
+        self.milder(|found| match known.borrow_mut().get_mut(&mistake(found)) {
+            Some(left) if *left > 0 => {
+                *left -= 1;
+                true
+            }
+            _ => false,
+        })
     }
+}
+
+/// By what a mistake is known again after an edit: by the annotation that it is in; by why a backend
+/// is none, without what that does to its route; else by what is said. Places move when others go.
+fn mistake(found: &Diagnostic) -> (Code, String) {
+    let cause = match &*found.field {
+        annotation if annotation.starts_with("metadata.annotations") => annotation,
+        place if place.contains("ackend") => {
+            let parts = found.message.split_once(": ");
+            parts.map_or(&*found.message, |(_, why)| why)
+        }
+        _ => &*found.message,
+    };
+    (found.code, cause.into())
 }

@@ -9,16 +9,22 @@ use portreeve_translate::{Neighbours, Options, Snapshot};
 use portreeve_watch::Store;
 use serde_json::value::RawValue;
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, sleep, sleep_until};
 
-use crate::missing::{OnMissing, is_missing};
+use crate::missing::{OnMissing, is_missing, may_be_late};
 use crate::object::{self, Unfit};
 use crate::request::{Request, Resource};
 use crate::review;
 use crate::verdict::Verdict;
 
-/// How long a Service that was created just now may take to be known.
-const LAG: Duration = Duration::from_secs(1);
+/// When an object is looked at again that misses what may have been created just now, a Service or a
+/// Namespace with its list: so few times that many who wait cost little.
+const AGAIN: [Duration; 4] = [
+    Duration::from_millis(50),
+    Duration::from_millis(150),
+    Duration::from_millis(400),
+    Duration::from_millis(1000),
+];
 /// How large an object may be that waits for one.
 const WAITS: usize = 64 << 10;
 /// How long changes are waited for that come together.
@@ -96,22 +102,25 @@ impl World {
     }
 
     /// Reviews an object. A Service that it names and that is not there is waited for, because it may
-    /// have been created a moment ago.
+    /// have been created a moment ago; so is a Namespace that would list its hosts.
     pub(crate) async fn review(&self, request: &Request<'_>) -> Verdict {
-        let until = Instant::now() + LAG;
+        let start = Instant::now();
         let mut changes = self.changes.subscribe();
-        loop {
-            let verdict = self.judge(request);
+        let mut verdict = self.judge(request);
+        for after in AGAIN {
             let is_small = request.object.is_none_or(|it| it.get().len() <= WAITS);
-            let may_come = verdict.errors().iter().any(|found| is_missing(found.code));
-            if !may_come || !is_small {
-                return verdict;
+            let mut errors = verdict.errors().iter();
+            if !is_small || !errors.any(|found| may_be_late(found.code)) {
+                break;
             }
-            match timeout_at(until, changes.changed()).await {
-                Ok(Ok(())) => continue,
-                Ok(Err(_)) | Err(_) => return verdict,
+            sleep_until(start + after).await;
+            // Nothing became known, so nothing is other than before.
+            if changes.has_changed().unwrap_or(false) {
+                changes.mark_unchanged();
+                verdict = self.judge(request);
             }
         }
+        verdict
     }
 
     /// Reviews an object by what is known now.
@@ -161,11 +170,15 @@ impl World {
         if self.on_missing == OnMissing::Warn {
             verdict = verdict.milder(|found| is_missing(found.code));
         }
-        let before = request.old.filter(|_| !verdict.is_allowed());
-        let before = before.filter(|old| !is_too_large(old.get()));
-        match before.map(|old| object::ingress(request, old)) {
-            Some(Ok(old)) => Ok(verdict.against(&review(old))),
-            Some(Err(_)) | None => Ok(verdict),
+        let Some(old) = request.old.filter(|_| !verdict.is_allowed()) else {
+            return Ok(verdict);
+        };
+        // What could not be reviewed before may have had all of its mistakes already.
+        match object::ingress(request, old) {
+            Ok(old_ingress) if !is_too_large(old.get()) => {
+                Ok(verdict.against(&review(old_ingress)))
+            }
+            _ => Ok(verdict.milder(|_| true)),
         }
     }
 
@@ -176,6 +189,21 @@ impl World {
 }
 
 fn is_too_large(object: &str) -> bool {
-    let parts = object.bytes().filter(|byte| matches!(byte, b'{' | b','));
-    object.len() > OBJECT || parts.count() > PARTS
+    object.len() > OBJECT || parts(object) > PARTS
+}
+
+/// How many objects, fields and items a text of JSON may have in it: brackets and commas that are in no
+/// string.
+fn parts(object: &str) -> usize {
+    let (mut is_text, mut is_escaped, mut parts) = (false, false, 0);
+    for byte in object.bytes() {
+        match byte {
+            _ if is_escaped => is_escaped = false,
+            b'\\' if is_text => is_escaped = true,
+            b'"' => is_text = !is_text,
+            b'{' | b',' if !is_text => parts += 1,
+            _ => {}
+        }
+    }
+    parts
 }

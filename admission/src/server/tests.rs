@@ -290,6 +290,26 @@ async fn connections_that_only_sit_there_keep_nobody_out() {
 }
 
 #[tokio::test]
+async fn reviews_that_are_begun_and_not_sent_keep_nobody_out() {
+    let site = Site::start("begun", false).await;
+    let mut begun = Vec::new();
+    for _ in 0..CONNECTIONS {
+        let mut client = site.connect(false).await;
+        let head =
+            format!("POST /validate HTTP/1.1\r\nhost: a\r\n{JSON}content-length: 10\r\n\r\n{{");
+        client.write_all(head.as_bytes()).await.unwrap();
+        begun.push(client);
+    }
+    let (status, _) = ask(
+        &mut site.connect(false).await,
+        &post("/validate", JSON, &review()),
+    )
+    .await;
+    assert_eq!(status, 200);
+    assert_eq!(site.refused(Refusal::Busy), 0, "it did not wait for them");
+}
+
+#[tokio::test]
 async fn who_shows_no_certificate_is_told_so_where_one_is_asked_for() {
     let site = Site::start("client", true).await;
     let (status, said) = ask(

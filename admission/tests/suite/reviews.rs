@@ -1,7 +1,7 @@
 //! What is answered to reviews of every kind, as admission.k8s.io/v1 has it.
 
 use portreeve_admission::{OnMissing, Refusal, WARNING};
-use portreeve_translate::Options;
+use portreeve_translate::{HostOwnership, Options};
 use serde_json::{Value, json};
 
 use crate::site::{Site, of, review, seen};
@@ -136,6 +136,55 @@ async fn an_update_that_makes_nothing_worse_passes_with_a_warning() {
     assert_eq!(answer["allowed"], false);
 }
 
+#[tokio::test(start_paused = true)]
+async fn an_old_mistake_is_known_again_after_an_edit_and_a_second_one_is_new() {
+    let site = site();
+    let refused = |paths: &[&str]| {
+        let mut given = ingress("second", "two.example", "/");
+        let path = given["spec"]["rules"][0]["http"]["paths"][0].clone();
+        let paths = paths.iter().map(|it| {
+            let mut path = path.clone();
+            path["path"] = (*it).into();
+            path
+        });
+        given["spec"]["rules"][0]["http"]["paths"] = paths.collect();
+        given
+    };
+    let auth = |given| annotated(given, "nginx.ingress.kubernetes.io/auth-url", "http://a");
+    // What is said counts the routes, and the mistake is the same.
+    let (one, two) = (auth(refused(&["/"])), auth(refused(&["/", "/a"])));
+    for (old, new) in [(&one, &two), (&two, &one)] {
+        let answer = site.ask(&review("UPDATE", new, old)).await;
+        assert_eq!(answer["allowed"], true, "{answer}");
+        assert!(answer["warnings"].to_string().contains("auth-url"));
+    }
+    // A default backend mends what a missing Service does, and not that it is missing.
+    let missing = |given: Value| {
+        let text = given.to_string().replace("\"web\"", "\"gone\"");
+        serde_json::from_str::<Value>(&text).unwrap()
+    };
+    let old = missing(refused(&["/"]));
+    let better = annotated(old.clone(), "portreeve.dev/default-backend", "api");
+    let answer = site.ask(&review("UPDATE", &better, &old)).await;
+    assert_eq!(answer["allowed"], true, "{answer}");
+    let worse = missing(refused(&["/", "/a"]));
+    let answer = site.ask(&review("UPDATE", &worse, &old)).await;
+    assert_eq!(answer["allowed"], false);
+    let causes = answer["status"]["details"]["causes"].as_array().unwrap();
+    assert_eq!(causes.len(), 1, "{causes:#?}");
+}
+
+#[tokio::test]
+async fn what_becomes_small_enough_to_review_keeps_its_mistakes() {
+    let mut old = ingress("second", "one.example", "/");
+    let path = old["spec"]["rules"][0]["http"]["paths"][0].clone();
+    let new = old.clone();
+    old["spec"]["rules"][0]["http"]["paths"] = json!(vec![path; 4000]);
+    let answer = site().ask(&review("UPDATE", &new, &old)).await;
+    assert_eq!(answer["allowed"], true, "{answer}");
+    assert!(answer["warnings"].to_string().contains("PathTaken"));
+}
+
 #[tokio::test]
 async fn what_is_about_to_go_is_not_held_up_and_gets_no_worse() {
     let mut old = ingress("second", "one.example", "/");
@@ -187,6 +236,29 @@ async fn a_service_that_was_created_just_now_is_waited_for() {
         answer["status"]["details"]["causes"][0]["reason"],
         "ServiceMissing"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_namespace_that_was_made_just_now_with_its_hosts_is_waited_for() {
+    let options = Options {
+        host_ownership: HostOwnership::Listed,
+        ..Options::standalone()
+    };
+    let site = Site::of(&support::case("").objects, options);
+    let given = ingress("second", "one.example", "/");
+    let answer = site.create(&given).await;
+    assert_eq!(answer["allowed"], false);
+    assert_eq!(
+        answer["status"]["details"]["causes"][0]["reason"],
+        "HostNotAllowed"
+    );
+    let namespace = "kind: Namespace\nmetadata: {name: shop, annotations: {portreeve.dev/hosts: one.example}}\n";
+    let came = async {
+        tokio::task::yield_now().await;
+        site.world.learn(seen(&support::case(namespace).objects));
+    };
+    let (answer, ()) = tokio::join!(site.create(&given), came);
+    assert_eq!(answer["allowed"], true, "{answer}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -388,6 +460,8 @@ async fn what_would_take_too_much_to_review_is_let_pass_and_said() {
         );
     }
     many["spec"]["rules"][0]["http"]["paths"] = json!(vec![path; 2000]);
+    // What kubectl leaves on it says everything twice, in a text.
+    let many = annotated(many.clone(), "example.com/last-applied", &many.to_string());
     let answer = site.create(&many).await;
     assert_eq!(answer["allowed"], false);
     let said = answer["status"]["message"].as_str().unwrap();
