@@ -79,7 +79,13 @@ async fn reviews_among_many_ingresses_are_answered_soon_and_in_little_room() {
         idle.resident,
         above,
     );
-    assert!(above <= ABOVE_IDLE, "{above} kB above idle");
+    // What is built for tests takes more.
+    let bound = if is_measured() {
+        ABOVE_IDLE
+    } else {
+        2 * ABOVE_IDLE
+    };
+    assert!(above <= bound, "{above} kB above idle");
     assert!(loaded.most <= RESIDENT, "{} kB", loaded.most);
     if is_measured() {
         assert!(quantile(0.99) <= P99, "{:?}", quantile(0.99));
@@ -150,7 +156,7 @@ async fn largest(place: &Place, reviewer: &Reviewer) -> usize {
     let mut answered = 0;
     for large in shapes(place) {
         assert!(
-            large.len() <= LARGEST && large.len() > LARGEST / 4,
+            (480_000..=LARGEST).contains(&large.len()),
             "{}",
             large.len()
         );
