@@ -31,9 +31,9 @@ const WAITS: usize = 64 << 10;
 const TOGETHER: Duration = Duration::from_millis(20);
 
 /// How large an object may be that is reviewed, in bytes, and how many objects, fields and items it may
-/// have in it: small ones take many times their size. An Ingress of 2,000 paths is well below both.
+/// have in it: small ones take many times their size. An Ingress of 1,000 paths is below both.
 const OBJECT: usize = 512 << 10;
-const PARTS: usize = 20_000;
+const PARTS: usize = 10_000;
 
 /// Why an object is let pass that would take too much to review.
 const TOO_LARGE: &str = "This object is too large to be reviewed before it is stored; what is wrong with it will be said in Events.";
