@@ -32,7 +32,7 @@ const TOGETHER: Duration = Duration::from_millis(20);
 
 /// How large an object may be that is reviewed, in bytes, and how many objects, fields and items it may
 /// have in it: small ones take many times their size. An Ingress of 1,000 paths is below both.
-const OBJECT: usize = 512 << 10;
+const OBJECT: usize = 256 << 10;
 const PARTS: usize = 10_000;
 
 /// Why an object is let pass that would take too much to review.

@@ -141,7 +141,7 @@ fn shapes(place: &Place) -> [Vec<u8>; 3] {
         json!({"ingressClassName": place.name, "rules": [{"host": "large.example", "http": {"paths": paths}}]})
     };
     let many = review(place, "large", &spec(LARGEST / 130, 4));
-    let long = review(place, "large", &spec(950, 430));
+    let long = review(place, "large", &spec(470, 430));
     let mut update: Value = serde_json::from_slice(&long).unwrap();
     update["request"]["operation"] = "UPDATE".into();
     update["request"]["oldObject"] = update["request"]["object"].clone();
@@ -156,7 +156,7 @@ async fn largest(place: &Place, reviewer: &Reviewer) -> usize {
     let mut answered = 0;
     for large in shapes(place) {
         assert!(
-            (480_000..=LARGEST).contains(&large.len()),
+            (240_000..=LARGEST).contains(&large.len()),
             "{}",
             large.len()
         );
