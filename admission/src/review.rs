@@ -1,10 +1,9 @@
 //! What is found in an object when it is translated among all others.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use k8s_openapi::api::networking::v1::Ingress;
 use portreeve_translate::{
-    Diagnostic, Kind, Neighbours, Object, ObjectRef, Options, Owner, Snapshot, owner, translate,
+    Diagnostic, Kind, Neighbours, Object, ObjectKey, ObjectRef, Options, Owner, Snapshot, owner,
+    translate,
 };
 
 use crate::verdict::Verdict;
@@ -19,18 +18,9 @@ pub(crate) fn ingress(
     if owner(&candidate, snapshot, options) != Owner::Ours {
         return Verdict::Other;
     }
-    let object = reference(&candidate);
+    let object = ObjectKey::of(&candidate.metadata).reference(Kind::Ingress);
     let around = neighbours.around(snapshot, candidate);
-    Verdict::of(found(&around, &now(options), |about| *about == object))
-}
-
-fn reference(candidate: &Ingress) -> ObjectRef {
-    let text = |text: &Option<String>| text.as_deref().unwrap_or_default().into();
-    ObjectRef {
-        kind: Kind::Ingress,
-        namespace: text(&candidate.metadata.namespace),
-        name: text(&candidate.metadata.name),
-    }
+    Verdict::of(found(&around, options, |about| *about == object))
 }
 
 /// Reviews an IngressClass.
@@ -60,14 +50,4 @@ fn found(
     let mut found = translate(snapshot, options).diagnostics;
     found.retain(|found| found.object.as_ref().is_some_and(&is_meant));
     found
-}
-
-/// The options at this moment: certificates are not seen, but what is translated has a time.
-fn now(options: &Options) -> Options {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH);
-    let now = now.unwrap_or_default().as_secs();
-    Options {
-        now: i64::try_from(now).unwrap_or(i64::MAX),
-        ..options.clone()
-    }
 }

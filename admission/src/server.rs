@@ -133,7 +133,6 @@ impl Server {
             }
         };
         let bounded = ServiceBuilder::new()
-            .load_shed()
             .layer(limit)
             .timeout(REVIEW)
             .service(tower::service_fn(answer));

@@ -1,6 +1,5 @@
 //! What a review comes to: findings that refuse the object, and findings that only warn.
 
-use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use portreeve_translate::{Code, Diagnostic, Severity};
@@ -90,7 +89,7 @@ impl Verdict {
 
     /// The same, with errors that only warn: those that `is_mild` takes.
     #[must_use]
-    pub(crate) fn milder(self, is_mild: impl Fn(&Diagnostic) -> bool) -> Self {
+    pub(crate) fn milder(self, is_mild: impl FnMut(&Diagnostic) -> bool) -> Self {
         let Self::Reviewed { errors, warnings } = self else {
             return self;
         };
@@ -107,8 +106,7 @@ impl Verdict {
         for found in before.errors() {
             *known.entry(mistake(found)).or_default() += 1;
         }
-        let known = RefCell::new(known);
-        self.milder(|found| match known.borrow_mut().get_mut(&mistake(found)) {
+        self.milder(|found| match known.get_mut(&mistake(found)) {
             Some(left) if *left > 0 => {
                 *left -= 1;
                 true

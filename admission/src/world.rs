@@ -47,8 +47,8 @@ pub struct World {
     options: Options,
     on_missing: OnMissing,
     known: Mutex<Known>,
-    /// Counts what became known.
-    changes: watch::Sender<u64>,
+    /// Something became known.
+    changes: watch::Sender<()>,
 }
 
 #[derive(Debug, Default)]
@@ -66,7 +66,7 @@ impl World {
             options,
             on_missing,
             known: Mutex::default(),
-            changes: watch::Sender::new(0),
+            changes: watch::Sender::new(()),
         }
     }
 
@@ -93,7 +93,7 @@ impl World {
         known.snapshot = Some(snapshot);
         known.namespaces = namespaces;
         drop(known);
-        self.changes.send_modify(|changes| *changes += 1);
+        self.changes.send_replace(());
     }
 
     /// Whether anything is known.
@@ -174,11 +174,10 @@ impl World {
             return Ok(verdict);
         };
         // What could not be reviewed before may have had all of its mistakes already.
-        match object::ingress(request, old) {
-            Ok(old_ingress) if !is_too_large(old.get()) => {
-                Ok(verdict.against(&review(old_ingress)))
-            }
-            _ => Ok(verdict.milder(|_| true)),
+        let readable = (!is_too_large(old.get())).then(|| object::ingress(request, old));
+        match readable {
+            Some(Ok(old)) => Ok(verdict.against(&review(old))),
+            Some(Err(_)) | None => Ok(verdict.milder(|_| true)),
         }
     }
 

@@ -25,7 +25,7 @@ impl ObjectKey {
     }
 
     /// The key of a namespaced object; one without a namespace is in `default`, as kubectl has it.
-    pub(crate) fn of(metadata: &ObjectMeta) -> Self {
+    pub fn of(metadata: &ObjectMeta) -> Self {
         let namespace = metadata.namespace.as_deref().filter(|n| !n.is_empty());
         let name = metadata.name.as_deref().unwrap_or_default();
         Self::new(namespace.unwrap_or("default"), name)
@@ -43,7 +43,8 @@ impl ObjectKey {
         }
     }
 
-    pub(crate) fn reference(&self, kind: Kind) -> ObjectRef {
+    /// The object of a kind that has this key.
+    pub fn reference(&self, kind: Kind) -> ObjectRef {
         ObjectRef {
             kind,
             namespace: self.namespace.clone(),
