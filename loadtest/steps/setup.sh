@@ -76,7 +76,7 @@ go_for() { # WHAT
 }
 
 tools() {
-    go_for "h2spec, grpcurl and gRPC's interop programs"
+    go_for "h2spec, grpcurl, gRPC's interop programs and pebble"
     loadtest/tools/build.sh "$(tools_dir)" || fail "Could not build the test tools of loadtest/tools."
 }
 

@@ -18,5 +18,8 @@ build h2spec github.com/summerwind/h2spec/cmd/h2spec
 build grpcurl github.com/fullstorydev/grpcurl/cmd/grpcurl
 build interop-client google.golang.org/grpc/interop/client
 build interop-server ./interop-server
+build pebble github.com/letsencrypt/pebble/v2/cmd/pebble
+build pebble-challtestsrv github.com/letsencrypt/pebble/v2/cmd/pebble-challtestsrv
 "$out/h2spec" --version >/dev/null
 "$out/grpcurl" -version 2>/dev/null
+"$out/pebble" -version >/dev/null
