@@ -7,10 +7,10 @@
 use std::fmt;
 use std::sync::Arc;
 
+use portreeve_table::legible;
 use serde::ser::{Serialize, SerializeStruct, Serializer};
 
 use crate::code::{Code, Severity};
-use crate::legible::legible;
 use crate::object::ObjectRef;
 
 /// How long a note may be, in bytes (events.k8s.io/v1).

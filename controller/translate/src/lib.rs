@@ -20,7 +20,6 @@ mod endpoint;
 mod external;
 mod host;
 mod ingress;
-mod legible;
 pub mod manifest;
 mod memo;
 mod merge;

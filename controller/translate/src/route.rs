@@ -4,7 +4,8 @@
 //! out and never weaker than asked.
 
 use portreeve_table::{
-    Action, Conditions, Filter, Forward, Location, PathMatch, Redirect, Route, UpstreamKey, shorten,
+    Action, Conditions, Filter, Forward, Location, PathMatch, Redirect, Route, UpstreamKey,
+    legible, shorten,
 };
 
 use crate::annotations::Settings;
@@ -12,7 +13,6 @@ use crate::backend::{retry, timeouts};
 use crate::code::Code;
 use crate::diagnostic::Diagnostic;
 use crate::ingress::{Claims, PathClaim};
-use crate::legible::legible;
 use crate::options::Profile;
 use crate::path::rewrites;
 use crate::service::resolve;

@@ -4,7 +4,7 @@
 //! there, hide what stands before it or turn around what stands behind it.
 
 /// A text in one line, with everything escaped that is obeyed rather than shown.
-pub(crate) fn legible(text: impl Into<String>) -> String {
+pub fn legible(text: impl Into<String>) -> String {
     let text = text.into();
     if !text.contains(is_obeyed) {
         return text;
