@@ -1,12 +1,18 @@
 //! What went wrong on the way to a certificate, grouped by what is to be done about it.
 
+mod advice;
+
 use std::fmt;
 use std::time::Duration;
 
+use portreeve_table::legible;
 use serde::{Deserialize, Serialize};
 
 use crate::store::StoreError;
 use crate::want::Name;
+
+/// How many characters of a CA's words are kept: they go into Events and into what is kept.
+const LONGEST: usize = 500;
 
 /// What kind of failure: a closed set, which metrics, Events and the choice of what comes next share.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -14,7 +20,7 @@ use crate::want::Name;
 pub enum FailureKind {
     /// The CA cannot be reached: DNS, TCP or TLS to it.
     Connection,
-    /// The CA did not answer in time.
+    /// The CA did not answer in time, or did not come to an end with an order.
     Timeout,
     /// The CA's answer cannot be read.
     Malformed,
@@ -36,6 +42,8 @@ pub enum FailureKind {
     Account,
     /// The order is invalid, or gone.
     OrderInvalid,
+    /// The CA takes what it was sent for wrong, for another reason than those above.
+    Refused,
     /// The certificate is not the one that was ordered.
     BadCertificate,
     /// Not every proxy answers the challenges.
@@ -57,11 +65,14 @@ pub struct Subproblem {
     pub detail: Box<str>,
 }
 
-/// One failure.
+/// One failure. Its texts hold nothing that a terminal obeys, and are cut to what a person reads.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {
     /// What kind of failure.
     pub kind: FailureKind,
+    /// The CA's problem type, such as `urn:ietf:params:acme:error:rateLimited`, where it gave one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub problem: Option<Box<str>>,
     /// What happened, in one line: the CA's problem type and detail where it gave them.
     pub detail: String,
     /// What the CA says of each name.
@@ -77,10 +88,16 @@ impl Failure {
     pub fn new(kind: FailureKind, detail: impl Into<String>) -> Self {
         Self {
             kind,
-            detail: detail.into(),
+            problem: None,
+            detail: words(detail),
             subproblems: Vec::new(),
             retry_after: None,
         }
+    }
+
+    /// What to do about it, in one sentence.
+    pub fn advice(&self) -> &'static str {
+        advice::advice(self)
     }
 }
 
@@ -97,3 +114,16 @@ impl From<StoreError> for Failure {
         Self::new(FailureKind::Store, error.to_string())
     }
 }
+
+/// What somebody else wrote, fit to stand in a message: in one line, and not too long.
+pub(crate) fn words(text: impl Into<String>) -> String {
+    let mut text = legible(text);
+    if let Some((end, _)) = text.char_indices().nth(LONGEST) {
+        text.truncate(end);
+        text.push('…');
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests;

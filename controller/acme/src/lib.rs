@@ -9,6 +9,9 @@
 
 mod account;
 mod ari;
+mod ca;
+mod check;
+mod csr;
 mod doors;
 mod failure;
 mod held;
@@ -19,6 +22,9 @@ mod want;
 
 pub use account::{CaSettings, ExternalAccount};
 pub use ari::Ari;
+pub use ca::{Ca, Order};
+pub use check::check;
+pub use csr::{csr, generate};
 pub use doors::{Closed, Doors};
 pub use failure::{Failure, FailureKind, Subproblem};
 pub use held::{Held, HeldError};

@@ -13,7 +13,19 @@ const LONG: [(&str, &str); 0] = [];
 
 /// Where private keys are revealed: one place writes them to the wire, the others hand them to
 /// the code that must have them. A new place needs a reason here.
-const EXPOSE: [(&str, &str); 7] = [
+const EXPOSE: [(&str, &str); 10] = [
+    (
+        "controller/acme/src/ca/account.rs",
+        "gives an account's own key to the CA's client",
+    ),
+    (
+        "controller/acme/src/check.rs",
+        "holds a key against the certificate for it",
+    ),
+    (
+        "controller/acme/src/csr.rs",
+        "signs requests for certificates with it",
+    ),
     (
         "controller/identity/src/identity.rs",
         "gives a process's own key to rustls",
@@ -75,9 +87,11 @@ fn only_the_upstream_speaks_to_backends() {
     let upstream = |path: &str| path.starts_with("proxy/src/upstream/");
     // It speaks to controllers.
     let source = |path: &str| path == "proxy/src/source/controller/connect.rs";
+    // It speaks to CAs.
+    let ca = |path: &str| path == "controller/acme/src/ca/client.rs";
     only_in(
         &["hyper::client::conn"],
-        |path| upstream(path) || source(path),
+        |path| upstream(path) || source(path) || ca(path),
         "go through the pool in proxy/src/upstream",
     );
 }
