@@ -96,7 +96,9 @@ fn signed(chain: &[CertificateDer<'_>], names: &[Name], held: &Held) -> Result<(
     let at = UnixTime::since_unix_epoch(std::time::Duration::from_secs(begins));
     match verifier.verify_server_cert(leaf, between, &server, &[], at) {
         Ok(_) => Ok(()),
-        Err(Error::InvalidCertificate(CertificateError::UnknownIssuer)) => Err(bad(
+        Err(Error::InvalidCertificate(
+            CertificateError::UnknownIssuer | CertificateError::BadSignature,
+        )) => Err(bad(
             "its chain is broken: not every certificate is signed by the next",
         )),
         Err(error) => Err(bad(error)),

@@ -1,8 +1,9 @@
 //! The account with a CA (RFC 8555, section 7.3): made, found again, and kept.
 
-use base64::Engine;
-use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
-use instant_acme::{Account, AccountCredentials, ExternalAccountKey, NewAccount};
+use base64::alphabet::{STANDARD, URL_SAFE};
+use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
+use base64::engine::{DecodePaddingMode, Engine};
+use instant_acme::{Account, AccountCredentials, Error, ExternalAccountKey, Key, NewAccount};
 use portreeve_table::Secret;
 use serde::Deserialize;
 
@@ -56,10 +57,8 @@ pub(super) async fn load(
         );
         return Err(Failure::new(FailureKind::Store, detail));
     }
-    let credentials: AccountCredentials =
-        serde_json::from_str(kept.expose()).map_err(unreadable)?;
     let builder = Account::builder_with_http(Box::new(client.clone()));
-    let (found, notes) = noting(builder.from_credentials(credentials)).await;
+    let (found, notes) = noting(builder.from_credentials(parse(kept)?)).await;
     let account = found.map_err(|error| failure(error, &notes, About::Account))?;
     let state = post_as_get(&account, account.id(), About::Account).await;
     let status = match state {
@@ -69,6 +68,10 @@ pub(super) async fn load(
                 .status
         }
         Err(failure) if is_gone(&failure) => return Ok(Existing::Gone),
+        // Either the kept key is the account's no longer, or the CA does not show accounts.
+        Err(failure) if failure.kind == FailureKind::Refused => {
+            return by_key(client, settings, kept).await;
+        }
         Err(failure) => return Err(failure),
     };
     match status.as_str() {
@@ -80,6 +83,33 @@ pub(super) async fn load(
             Err(Failure::new(FailureKind::Account, detail))
         }
     }
+}
+
+/// Asks for the account that has the kept key (section 7.3.1).
+async fn by_key(
+    client: &Client,
+    settings: &CaSettings,
+    kept: &Secret<String>,
+) -> Result<Existing, Failure> {
+    let found = ask!(About::Account, async {
+        let credentials = parse(kept).map_err(|failure| Error::Other(Box::new(failure)))?;
+        let key = credentials.private_key();
+        let pair = (
+            Key::from_pkcs8_der(key.clone_key())?,
+            key.clone_key().into(),
+        );
+        let builder = Account::builder_with_http(Box::new(client.clone()));
+        builder.from_key(pair, settings.id.url().to_owned()).await
+    });
+    match found {
+        Ok(((account, _), _)) => Ok(Existing::Valid(account)),
+        Err((failure, _)) if is_gone(&failure) => Ok(Existing::Gone),
+        Err((failure, _)) => Err(failure),
+    }
+}
+
+fn parse(kept: &Secret<String>) -> Result<AccountCredentials, Failure> {
+    serde_json::from_str(kept.expose()).map_err(unreadable)
 }
 
 fn is_gone(failure: &Failure) -> bool {
@@ -137,11 +167,13 @@ pub(super) async fn create(
 
 /// The key that binds our account to one that the CA knows already.
 fn binding(external: &ExternalAccount) -> Result<ExternalAccountKey, Failure> {
-    let key = external.key.expose().trim().trim_end_matches('=');
-    // Keys are given out in base64url; some CAs show them in plain base64.
-    let decoded = URL_SAFE_NO_PAD
-        .decode(key)
-        .or_else(|_| STANDARD_NO_PAD.decode(key));
+    let key = external.key.expose().trim();
+    // Keys are given out in base64url; some CAs show them in plain base64, or with padding.
+    let lenient = GeneralPurposeConfig::new()
+        .with_decode_padding_mode(DecodePaddingMode::Indifferent)
+        .with_decode_allow_trailing_bits(true);
+    let read = |alphabet| GeneralPurpose::new(alphabet, lenient).decode(key);
+    let decoded = read(&URL_SAFE).or_else(|_| read(&STANDARD));
     let key = decoded.ok().filter(|key| !key.is_empty()).ok_or_else(|| {
         let detail =
             "the key of --acme-eab-key-file is not in base64url: copy it as the CA shows it";

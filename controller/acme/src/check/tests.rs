@@ -121,10 +121,7 @@ fn a_broken_chain_is_refused() {
     let (pem, key) = leaf(&["a.example"], &root);
     for next in [&stranger, &same_name] {
         let said = refused(&(pem.clone() + &next.pem), &key, &["a.example"], june());
-        assert!(
-            said.contains("chain is broken") || said.contains("BadSignature"),
-            "{said}"
-        );
+        assert!(said.contains("its chain is broken"), "{said}");
     }
     let said = refused(&(stranger.pem + &pem), &key, &["a.example"], june());
     assert!(said.contains("it is not for a.example"), "{said}");
