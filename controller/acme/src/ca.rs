@@ -5,6 +5,7 @@
 
 mod account;
 mod ari;
+mod authorization;
 mod call;
 mod chain;
 mod client;

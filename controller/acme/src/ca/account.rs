@@ -184,8 +184,8 @@ fn binding(external: &ExternalAccount) -> Result<ExternalAccountKey, Failure> {
 
 /// Whom the CA may write to, as URLs.
 pub(super) fn contacts(settings: &CaSettings) -> Vec<String> {
-    let url = |email: &Box<str>| format!("mailto:{email}");
-    settings.emails.iter().map(url).collect()
+    let emails = settings.emails.iter();
+    emails.map(|email| format!("mailto:{email}")).collect()
 }
 
 /// What is to be kept of an account, as JSON.

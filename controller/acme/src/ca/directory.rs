@@ -13,8 +13,8 @@ use crate::failure::{Failure, FailureKind};
 #[serde(rename_all = "camelCase")]
 pub(super) struct Directory {
     /// Without it, what was read is something else.
-    #[allow(dead_code)]
-    new_order: String,
+    #[serde(rename = "newOrder")]
+    _new_order: String,
     /// Where an account's key is changed.
     pub(super) key_change: Option<String>,
     /// Where renewal information is (RFC 9773).

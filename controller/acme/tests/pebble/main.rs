@@ -1,5 +1,9 @@
 //! Orders, accounts and renewal information against pebble, a real CA.
 
+#![forbid(unsafe_code)]
+// A helper that panics fails its test, which is all it can do.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
+
 #[path = "../support/mod.rs"]
 mod support;
 

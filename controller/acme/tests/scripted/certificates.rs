@@ -11,6 +11,8 @@ use super::{connected, is, name, order};
 /// A chain, and the key of its leaf.
 pub(crate) struct Issued {
     pub(crate) chain: String,
+    leaf: String,
+    root: String,
     key: Secret<String>,
 }
 
@@ -34,7 +36,9 @@ fn issue_until(of: &str, year: i32) -> Issued {
     let pair = KeyPair::from_pem(key.expose()).unwrap();
     let leaf = leaf.signed_by(&pair, &issuer).unwrap().pem();
     Issued {
-        chain: leaf + &root_pem,
+        chain: leaf.clone() + &root_pem,
+        leaf,
+        root: root_pem,
         key,
     }
 }
@@ -43,26 +47,12 @@ fn issue_until(of: &str, year: i32) -> Issued {
 async fn what_was_not_ordered_is_not_used() {
     let (right, other) = (issue("shop.example"), issue("other.example"));
     let (expired, stranger) = (issue_until("shop.example", 2021), issue("shop.example"));
-    let (leaf, _) = right
-        .chain
-        .split_once("-----BEGIN CERTIFICATE-----\n")
-        .map_or_else(
-            || unreachable!(),
-            |(_, rest)| rest.split_at(rest.find("-----BEGIN").unwrap()),
-        );
-    let leaf = format!("-----BEGIN CERTIFICATE-----\n{leaf}");
-    let broken = leaf.clone()
-        + stranger
-            .chain
-            .rsplit_once("-----BEGIN")
-            .map(|(_, end)| "-----BEGIN".to_owned() + end)
-            .unwrap()
-            .as_str();
+    let broken = right.leaf.clone() + &stranger.root;
     let (script, ca) = connected().await;
     script.say("/order/1", [Answer::json(&script.order("valid"))]);
     for (chain, key, said) in [
         (&right.chain, &right.key, None),
-        (&leaf, &right.key, None),
+        (&right.leaf, &right.key, None),
         (&other.chain, &other.key, Some("it is not for shop.example")),
         (
             &expired.chain,
@@ -74,7 +64,7 @@ async fn what_was_not_ordered_is_not_used() {
             &stranger.key,
             Some("it is for another key than ours"),
         ),
-        (&broken, &right.key, Some("")),
+        (&broken, &right.key, Some("its chain is broken")),
         (
             &"<html>".to_owned(),
             &right.key,
