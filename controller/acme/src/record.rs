@@ -39,6 +39,9 @@ pub struct Record {
     /// The staging CA that issued for these names once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub proven: Option<CaId>,
+    /// Which CAs asked to be left alone, and until when.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub resting: Vec<Rest>,
     /// Since when nobody wants it any more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unwanted: Option<Timestamp>,
@@ -58,9 +61,12 @@ pub struct Pending {
     pub url: Option<Box<str>>,
     /// When it was begun.
     pub begun: Timestamp,
-    /// How often the CA was asked without an order's URL being kept.
+    /// How often the CA was asked for this order without it being known whether it made one.
     #[serde(default)]
     pub tries: u32,
+    /// Whether the CA is not told any more which certificate is replaced.
+    #[serde(default)]
+    pub plain: bool,
 }
 
 /// One new order.
@@ -70,6 +76,15 @@ pub struct Ordered {
     pub at: Timestamp,
     /// At which CA.
     pub ca: CaId,
+}
+
+/// A CA that asked to be left alone (`Retry-After`).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rest {
+    /// Which.
+    pub ca: CaId,
+    /// Until when.
+    pub until: Timestamp,
 }
 
 /// What goes wrong.
@@ -96,6 +111,8 @@ pub struct Asked {
     pub fingerprint: Box<str>,
     /// From when on it is to be renewed and until when; `None` when the CA does not say.
     pub window: Option<(Timestamp, Timestamp)>,
+    /// When it was asked.
+    pub at: Timestamp,
     /// When it is asked again.
     pub again: Timestamp,
 }
@@ -113,13 +130,17 @@ impl Record {
             issued: Vec::new(),
             issuer: None,
             proven: None,
+            resting: Vec::new(),
             unwanted: None,
         }
     }
 }
 
 /// Writes a key as it is: [`Secret`] alone would write that there is one.
-fn reveal<S: serde::Serializer>(key: &Secret<String>, serializer: S) -> Result<S::Ok, S::Error> {
+pub(crate) fn reveal<S: serde::Serializer>(
+    key: &Secret<String>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(key.expose())
 }
 

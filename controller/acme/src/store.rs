@@ -59,13 +59,29 @@ pub enum Kept {
     Foreign,
 }
 
+/// The annotation of a certificate's Secret that says which CA it is from: our mark. A Secret without
+/// it is never written.
+pub const ISSUER: &str = "portreeve.dev/acme-issuer";
+/// The annotation that says which names it is for, with commas between them.
+pub const NAMES: &str = "portreeve.dev/acme-names";
+/// The label, and its value, of everything that is ours.
+pub const MANAGED_BY: (&str, &str) = ("app.kubernetes.io/managed-by", "portreeve");
+
 /// What a certificate is marked with, so that it is known to be ours.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mark {
-    /// The CA that issued it (annotation `portreeve.dev/acme-issuer`).
+    /// The CA that issued it: the value of [`ISSUER`].
     pub issuer: CaId,
-    /// Its names (annotation `portreeve.dev/acme-names`, with commas between them).
+    /// Its names.
     pub names: Vec<Name>,
+}
+
+impl Mark {
+    /// The value of [`NAMES`].
+    pub fn names(&self) -> String {
+        let names: Vec<_> = self.names.iter().map(Name::to_string).collect();
+        names.join(",")
+    }
 }
 
 /// Why something could not be read or written.

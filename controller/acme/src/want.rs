@@ -140,14 +140,17 @@ pub struct Want {
     names: Vec<Name>,
     /// The CA's profile, where one is asked for.
     pub profile: Option<Box<str>>,
-    /// Its key.
-    pub key_type: KeyType,
-    /// How its names are proven.
-    pub challenge: ChallengeChoice,
+    /// Its key, where it is not to be the administrator's choice.
+    pub key_type: Option<KeyType>,
+    /// How its names are proven, where that is not to be the administrator's choice.
+    pub challenge: Option<ChallengeChoice>,
+    /// What stands in its Secret, as whoever asks sees it: a hash or a version.
+    /// Whenever it changes, the Secret is looked at again; without one, it is looked at hourly.
+    pub seen: Option<Box<str>>,
 }
 
 impl Want {
-    /// A want with everything else as it is by default.
+    /// A want with everything else as the administrator has it.
     pub fn new(origin: Origin, secret: CertKey, names: impl IntoIterator<Item = Name>) -> Self {
         let mut names: Vec<_> = names.into_iter().collect();
         names.sort();
@@ -157,8 +160,9 @@ impl Want {
             secret,
             names,
             profile: None,
-            key_type: KeyType::default(),
-            challenge: ChallengeChoice::default(),
+            key_type: None,
+            challenge: None,
+            seen: None,
         }
     }
 
@@ -194,6 +198,24 @@ impl WantId {
     /// Its 64 hexadecimal digits.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+/// A text that is not a [`WantId`].
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is not 64 hexadecimal digits")]
+pub struct WantIdError(String);
+
+impl FromStr for WantId {
+    type Err = WantIdError;
+
+    fn from_str(text: &str) -> Result<Self, WantIdError> {
+        let is_digit = |b: u8| matches!(b, b'0'..=b'9' | b'a'..=b'f');
+        if text.len() == 64 && text.bytes().all(is_digit) {
+            Ok(Self(text.into()))
+        } else {
+            Err(WantIdError(text.into()))
+        }
     }
 }
 

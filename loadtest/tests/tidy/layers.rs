@@ -4,9 +4,10 @@ use super::packages::{linked, ours};
 
 /// What each of our packages may link of ours, directly or through others. Whoever adds a package
 /// adds a line here.
-const LAYERS: [(&str, &[&str]); 11] = [
+const LAYERS: [(&str, &[&str]); 12] = [
     ("portreeve-process", &[]),
     ("portreeve-table", &[]),
+    ("portreeve-acme", &["portreeve-table"]),
     ("portreeve-identity", &["portreeve-table"]),
     ("portreeve-translate", &["portreeve-table"]),
     (

@@ -13,7 +13,11 @@ const LONG: [(&str, &str); 0] = [];
 
 /// Where private keys are revealed: one place writes them to the wire, the others hand them to
 /// the code that must have them. A new place needs a reason here.
-const EXPOSE: [(&str, &str); 10] = [
+const EXPOSE: [(&str, &str); 15] = [
+    (
+        "controller/acme/src/accounts.rs",
+        "reads an account's credentials out of what is kept of it",
+    ),
     (
         "controller/acme/src/ca/account.rs",
         "gives an account's own key to the CA's client",
@@ -25,6 +29,22 @@ const EXPOSE: [(&str, &str); 10] = [
     (
         "controller/acme/src/csr.rs",
         "signs requests for certificates with it",
+    ),
+    (
+        "controller/acme/src/directory.rs",
+        "reads what is kept, and tells one writing from another",
+    ),
+    (
+        "controller/acme/src/directory/file.rs",
+        "writes what is kept to files that only their owner reads",
+    ),
+    (
+        "controller/acme/src/directory/manifest.rs",
+        "writes a certificate's key into its Secret, and reads it there",
+    ),
+    (
+        "controller/acme/src/record.rs",
+        "writes the key of an order that is under way into what is kept of it",
     ),
     (
         "controller/identity/src/identity.rs",

@@ -1,3 +1,5 @@
+//! What is read from a chain.
+
 use rcgen::{CertificateParams, KeyPair, date_time_ymd};
 
 use super::*;

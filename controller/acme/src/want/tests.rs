@@ -1,3 +1,5 @@
+//! Which wants are one, and which names can be proven.
+
 use super::*;
 
 fn want(secret: &str, names: &[&str]) -> Want {
@@ -14,7 +16,7 @@ fn the_order_of_names_and_who_asks_do_not_matter() {
     let a = want("shop/tls", &["b.example", "a.example", "B.example"]);
     let mut b = want("shop/tls", &["a.example", "b.example"]);
     b.origin.name = "other".into();
-    b.key_type = KeyType::Rsa2048;
+    b.key_type = Some(KeyType::Rsa2048);
     assert_eq!(a.id(), b.id());
     assert_eq!(a.id().as_str().len(), 64);
 }
