@@ -31,6 +31,7 @@ mod policy;
 mod record;
 mod renewal;
 mod retire;
+mod settings;
 mod staged;
 mod status;
 mod store;
@@ -52,6 +53,9 @@ pub use held::{Held, HeldError};
 pub use issuer::Issuer;
 pub use policy::Policy;
 pub use record::{Asked, Failing, Ordered, Pending, Record, Rest};
+pub use settings::{
+    Acme, AcmeSettings, Allowed, AllowedError, DirectoryUrl, DirectoryUrlError, SettingsError,
+};
 pub use staged::{CHALLENGE_TYPE, CHALLENGES, ChallengeKind, Staged};
 pub use status::{Phase, Status};
 pub use store::{CaId, ISSUER, Kept, MANAGED_BY, Mark, NAMES, Store, StoreError, Version};
