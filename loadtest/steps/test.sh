@@ -45,6 +45,7 @@ step "10,000 Ingresses" ignored scale
 step "HTTP/2 conformance" ignored h2spec
 step "gRPC interoperability" ignored interop
 step "a CA" ignored pebble
+step "certificates by ACME" ignored issuer
 step "test cluster" in_cluster ignored cluster
 step "deployment" in_cluster ignored deployed
 step "policies" in_cluster ignored policies
