@@ -183,7 +183,7 @@ fn challenge(generation: &Generation, target: &Target, parts: &Parts) -> Option<
         .path(&parts.uri)
         .strip_prefix("/.well-known/acme-challenge/")?;
     let challenge = generation.config.challenges.get(&token.parse().ok()?)?;
-    let is_for_host = challenge.host.matches(&target.host);
+    let is_for_host = challenge.host.is_host(&target.host);
     is_for_host.then(|| Response::new(Body::full(challenge.key_authorization.to_string())))
 }
 
