@@ -7,6 +7,7 @@
 
 #![forbid(unsafe_code)]
 
+mod acme;
 pub mod annotations;
 mod backend;
 mod beginning;
@@ -45,6 +46,9 @@ use std::collections::BTreeMap;
 
 use portreeve_table::{Config, Targets};
 
+pub use acme::{
+    CertificateWanted, ChallengeChoice, ChallengeChoiceError, KeyType, KeyTypeError, OWNER_MARK,
+};
 pub use class::{Owner, owner};
 pub use code::{CODES, Code, CodeEntry, Severity, docs as diagnostics_docs};
 pub use content::{Content, Object};
@@ -56,7 +60,6 @@ pub use options::{ByName, HostOwnership, HostOwnershipError, Options, Own, Profi
 pub use ownership::HOSTS;
 pub use secret::SecretObject;
 pub use snapshot::Snapshot;
-pub use tls::CertificateWanted;
 
 use ingress::Claims;
 use ownership::Ownership;
@@ -69,7 +72,8 @@ pub struct Translation {
     pub config: Config,
     /// What is wrong with which object, sorted by object.
     pub diagnostics: Vec<Diagnostic>,
-    /// Certificates to order.
+    /// The certificates that are wanted from an ACME authority, whether or not they are there
+    /// already, sorted by Secret, each Secret once.
     pub wants: Vec<CertificateWanted>,
     /// Where requests may be sent and where not.
     pub targets: Targets,

@@ -7,8 +7,9 @@ use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use portreeve_table::{Cert, CertKey, HostPattern, Origin, Shared};
+use portreeve_table::{Cert, CertKey, HostPattern, Shared};
 
+use crate::acme::CertificateWanted;
 use crate::code::Code;
 use crate::diagnostic::Diagnostic;
 use crate::ingress::Claims;
@@ -62,17 +63,6 @@ fn lists(tls: &TlsClaim, host: &HostPattern) -> bool {
         other => listed.host == *other,
     };
     tls.for_all || tls.hosts.iter().any(is_it)
-}
-
-/// A certificate that an Ingress asks an ACME authority for, by `kubernetes.io/tls-acme`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CertificateWanted {
-    /// The Ingress.
-    pub origin: Origin,
-    /// The Secret to put it into.
-    pub secret: CertKey,
-    /// The names that it must cover; wildcards cannot be proven over HTTP and are left out.
-    pub names: Vec<HostPattern>,
 }
 
 /// One entry of an Ingress' `spec.tls`.
@@ -317,11 +307,15 @@ impl<'a> Certificates<'a> {
             due(certificate) > self.options.now && names.iter().all(|name| certificate.covers(name))
         });
         if claim.claims.wants_certificates && !good && !names.is_empty() {
-            let origin = claim.claims.key.origin();
+            let names: BTreeSet<Box<str>> =
+                names.iter().map(|name| name.to_string().into()).collect();
             self.wants.push(CertificateWanted {
-                origin,
+                origin: claim.claims.key.origin(),
                 secret: key.clone(),
-                names,
+                names: names.into_iter().collect(),
+                profile: None,
+                key_type: None,
+                challenge: None,
             });
         }
     }
