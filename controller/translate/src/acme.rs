@@ -2,11 +2,31 @@
 //!
 //! What is wanted is always all of it: when each is ordered or renewed is decided by whoever orders,
 //! who knows the clock and the authority.
+//! A certificate is never wanted for a name that is another namespace's, nor into a Secret that is
+//! somebody else's.
 
-use std::fmt;
-use std::str::FromStr;
+mod allowed;
+mod asked;
+mod choice;
+mod key_type;
+mod order;
 
-use portreeve_table::{CertKey, ChallengeKind, Origin};
+use std::collections::BTreeMap;
+
+use portreeve_table::{CertKey, Origin};
+
+pub(crate) use allowed::Allowed;
+pub(crate) use asked::Asked;
+pub use choice::{ChallengeChoice, ChallengeChoiceError};
+pub use key_type::{KeyType, KeyTypeError};
+use order::Order;
+
+use crate::code::Code;
+use crate::diagnostic::Diagnostic;
+use crate::ingress::Claims;
+use crate::options::Options;
+use crate::ownership::Ownership;
+use crate::snapshot::Snapshot;
 
 /// The annotation by which an issued Secret is known to be ours to write: the URL of the directory
 /// that it was ordered from. A Secret without it is never written.
@@ -20,7 +40,7 @@ pub struct CertificateWanted {
     /// The Secret to put it into.
     pub secret: CertKey,
     /// What it must cover, sorted and each once: DNS names as A-labels in lower case, addresses as
-    /// text. Never empty, never a wildcard.
+    /// text. Never empty, never more than a hundred, never a wildcard.
     pub names: Vec<Box<str>>,
     /// The authority's profile, where the Ingress names one.
     pub profile: Option<Box<str>>,
@@ -30,104 +50,84 @@ pub struct CertificateWanted {
     pub challenge: Option<ChallengeChoice>,
 }
 
-/// The kind of a certificate's key.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum KeyType {
-    /// On the curve P-256.
-    #[default]
-    EcdsaP256,
-    /// On the curve P-384.
-    EcdsaP384,
-    /// RSA with 2048 bits.
-    Rsa2048,
-    /// RSA with 4096 bits.
-    Rsa4096,
+/// All that is wanted, and what stands against the rest.
+#[derive(Debug, Default)]
+pub(crate) struct Wanted {
+    pub wants: Vec<CertificateWanted>,
+    pub diagnostics: Vec<Diagnostic>,
 }
 
-impl KeyType {
-    /// Every kind.
-    pub const ALL: [Self; 4] = [
-        Self::EcdsaP256,
-        Self::EcdsaP384,
-        Self::Rsa2048,
-        Self::Rsa4096,
-    ];
-
-    /// As people write it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::EcdsaP256 => "ecdsa-p256",
-            Self::EcdsaP384 => "ecdsa-p384",
-            Self::Rsa2048 => "rsa-2048",
-            Self::Rsa4096 => "rsa-4096",
+impl Wanted {
+    /// What claims that are sorted by age come to.
+    pub(crate) fn of(
+        claims: &[&Claims],
+        ownership: &Ownership<'_>,
+        snapshot: &Snapshot,
+        options: &Options,
+    ) -> Self {
+        let mut wanted = Self::default();
+        let asking = claims.iter().filter(|claims| claims.asked.is(options));
+        let asking: Vec<&Claims> = asking.copied().collect();
+        if asking.is_empty() {
+            return wanted;
         }
-    }
-}
-
-impl fmt::Display for KeyType {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-/// Which text is not a kind of key.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is not a kind of key; write ecdsa-p256, ecdsa-p384, rsa-2048 or rsa-4096")]
-pub struct KeyTypeError(String);
-
-impl FromStr for KeyType {
-    type Err = KeyTypeError;
-
-    fn from_str(text: &str) -> Result<Self, KeyTypeError> {
-        let named = Self::ALL.into_iter().find(|kind| kind.as_str() == text);
-        named.ok_or_else(|| KeyTypeError(text.into()))
-    }
-}
-
-/// Which kinds of challenges may be used for a certificate.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum ChallengeChoice {
-    /// Any of them.
-    #[default]
-    Any,
-    /// This one.
-    Only(ChallengeKind),
-}
-
-impl ChallengeChoice {
-    /// Whether a kind may be used.
-    pub fn allows(self, kind: ChallengeKind) -> bool {
-        match self {
-            Self::Any => true,
-            Self::Only(only) => only == kind,
+        if !options.acme {
+            wanted.diagnostics = asking.into_iter().map(off).collect();
+            return wanted;
         }
+        let allowed = Allowed::new(claims, ownership, options);
+        let mut orders = BTreeMap::<CertKey, Order<'_>>::new();
+        for claims in asking {
+            wanted.diagnostics.extend(without_tls(claims));
+            for tls in &claims.tls {
+                match claims.secret(tls) {
+                    Some(key) => orders.entry(key).or_default().add(claims, tls),
+                    None => wanted.diagnostics.push(without_secret(claims, tls.place)),
+                }
+            }
+        }
+        for claims in claims.iter().filter(|c| c.asked.cert_manager.is_some()) {
+            for key in claims.tls.iter().filter_map(|tls| claims.secret(tls)) {
+                if let Some(order) = orders.get_mut(&key) {
+                    order.also_by(claims);
+                }
+            }
+        }
+        for (key, order) in &orders {
+            let want = order.want(key, &allowed, snapshot, &mut wanted.diagnostics);
+            wanted.wants.extend(want);
+        }
+        wanted
+    }
+
+    /// Whether a certificate is to come into this Secret.
+    pub(crate) fn has(&self, key: &CertKey) -> bool {
+        let found = self.wants.binary_search_by(|want| want.secret.cmp(key));
+        found.is_ok()
     }
 }
 
-impl fmt::Display for ChallengeChoice {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Any => f.write_str("any"),
-            Self::Only(kind) => kind.fmt(f),
-        }
-    }
+fn off(claims: &Claims) -> Diagnostic {
+    let message = "No certificate is ordered, because no ACME authority is named.";
+    Diagnostic::new(Code::AcmeOff, claims.object(), message)
+        .field(claims.asked.field(claims))
+        .hint("--acme-directory URL for the controller, or a Secret of your own")
 }
 
-/// Which text is not a choice of challenges.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is not a choice of challenges; write http-01, tls-alpn-01 or any")]
-pub struct ChallengeChoiceError(String);
+/// An Ingress that does not say for what it wants a certificate.
+fn without_tls(claims: &Claims) -> Option<Diagnostic> {
+    let serves = !claims.rules.is_empty() || claims.default_backend.is_some();
+    let message = "It asks for a certificate and has no tls entry, which would say for which names \
+                   and into which Secret; none is ordered.";
+    let found = Diagnostic::new(Code::AcmeIncomplete, claims.object(), message)
+        .field("spec.tls")
+        .hint("tls: [{hosts: [shop.example.com], secretName: shop-tls}]");
+    (claims.tls.is_empty() && serves).then_some(found)
+}
 
-impl FromStr for ChallengeChoice {
-    type Err = ChallengeChoiceError;
-
-    fn from_str(text: &str) -> Result<Self, ChallengeChoiceError> {
-        match text {
-            "any" => Ok(Self::Any),
-            kind => kind
-                .parse()
-                .map(Self::Only)
-                .map_err(|_| ChallengeChoiceError(text.into())),
-        }
-    }
+fn without_secret(claims: &Claims, place: usize) -> Diagnostic {
+    let message = "It names no Secret that a certificate could be put into; none is ordered.";
+    Diagnostic::new(Code::AcmeIncomplete, claims.object(), message)
+        .field(format!("spec.tls[{place}].secretName"))
+        .hint("secretName: the name of a Secret that need not exist")
 }

@@ -12,6 +12,7 @@ pub mod annotations;
 mod backend;
 mod beginning;
 mod bounds;
+mod challenge;
 mod class;
 mod closed;
 mod code;
@@ -42,13 +43,12 @@ mod snapshot;
 mod targets;
 mod tls;
 
-use std::collections::BTreeMap;
-
 use portreeve_table::{Config, Targets};
 
 pub use acme::{
     CertificateWanted, ChallengeChoice, ChallengeChoiceError, KeyType, KeyTypeError, OWNER_MARK,
 };
+pub use challenge::{CHALLENGE_FIELD, CHALLENGE_TYPE, WrittenChallenge};
 pub use class::{Owner, owner};
 pub use code::{CODES, Code, CodeEntry, Severity, docs as diagnostics_docs};
 pub use content::{Content, Object};
@@ -61,6 +61,7 @@ pub use ownership::HOSTS;
 pub use secret::SecretObject;
 pub use snapshot::Snapshot;
 
+use acme::Wanted;
 use ingress::Claims;
 use ownership::Ownership;
 use tls::Certificates;
@@ -95,11 +96,14 @@ pub fn translate_again(memo: &mut Memo, snapshot: &Snapshot, options: &Options) 
     let claims: Vec<&Claims> = claims.iter().map(|claims| &**claims).collect();
     let with_tls = tls::hosts_with_tls(&claims);
     let mut merged = merge::merge(snapshot, &claims, &with_tls, &ownership);
-    let mut certificates = Certificates::new(snapshot, options);
+    let wanted = Wanted::of(&claims, &ownership, snapshot, options);
+    let mut certificates = Certificates::new(snapshot, options, &wanted);
     certificates.claim(&names::add(&mut merged, &claims, &ownership));
     certificates.spare(merged.hosts.keys(), &ownership);
     let served = certificates.finish();
     diagnostics.extend(served.diagnostics);
+    let challenges = challenge::challenges(snapshot, options, &mut diagnostics);
+    diagnostics.extend(wanted.diagnostics);
     diagnostics.extend(
         claims
             .iter()
@@ -119,12 +123,12 @@ pub fn translate_again(memo: &mut Memo, snapshot: &Snapshot, options: &Options) 
         hosts: merged.hosts,
         upstreams,
         certs: served.certs,
-        challenges: BTreeMap::new(),
+        challenges,
     };
     Translation {
         config,
         diagnostics,
-        wants: served.wants,
+        wants: wanted.wants,
         targets,
     }
 }

@@ -10,13 +10,10 @@ use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Secret, Service, ServiceP
 use k8s_openapi::api::discovery::v1::{Endpoint, EndpointPort, EndpointSlice};
 use k8s_openapi::api::networking::v1::{Ingress, IngressClass, IngressClassSpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use portreeve_translate::annotations::{NGINX_PREFIX, OWN_PREFIX};
+use portreeve_translate::annotations::{OWN_PREFIX, READ_PREFIXES};
 use portreeve_translate::{Content, HOSTS, Kind, SecretObject};
 
 use crate::event::{Status, Trimmed};
-
-/// The prefix of the two annotations that are older than controllers' own prefixes.
-const KUBERNETES_PREFIX: &str = "kubernetes.io/";
 
 /// The label that says which Service a slice belongs to.
 const SERVICE_NAME: &str = "kubernetes.io/service-name";
@@ -39,10 +36,9 @@ impl Trim for Ingress {
         let generation = self.metadata.generation;
         let metadata = self.metadata;
         let balancer = self.status.take().and_then(|status| status.load_balancer);
-        let read = [NGINX_PREFIX, OWN_PREFIX, KUBERNETES_PREFIX];
         self.metadata = ObjectMeta {
             creation_timestamp: metadata.creation_timestamp.clone(),
-            annotations: chosen(&metadata, &read),
+            annotations: chosen(&metadata, &READ_PREFIXES),
             ..identity(metadata)
         };
         Trimmed {
