@@ -12,6 +12,7 @@ mod key_type;
 mod order;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use portreeve_table::{CertKey, Origin};
 
@@ -58,35 +59,39 @@ pub(crate) struct Wanted {
 }
 
 impl Wanted {
-    /// What claims that are sorted by age come to.
+    /// What claims that are sorted by age come to: `all` as they were written, and `claims` without
+    /// what their namespaces may not use. Who wants something is told by the first, so that it
+    /// depends on nobody else; what may be had, by the second.
     pub(crate) fn of(
+        all: &[Arc<Claims>],
         claims: &[&Claims],
         ownership: &Ownership<'_>,
         snapshot: &Snapshot,
         options: &Options,
     ) -> Self {
         let mut wanted = Self::default();
-        let asking = claims.iter().filter(|claims| claims.asked.is(options));
-        let asking: Vec<&Claims> = asking.copied().collect();
+        let pairs = all.iter().zip(claims).map(|(all, rest)| (&**all, *rest));
+        let asking = pairs.filter(|(claims, _)| claims.asked.is(options));
+        let asking: Vec<(&Claims, &Claims)> = asking.collect();
         if asking.is_empty() {
             return wanted;
         }
         if !options.acme {
-            wanted.diagnostics = asking.into_iter().map(off).collect();
+            wanted.diagnostics = asking.iter().map(|(claims, _)| off(claims)).collect();
             return wanted;
         }
         let allowed = Allowed::new(claims, ownership, options);
         let mut orders = BTreeMap::<CertKey, Order<'_>>::new();
-        for claims in asking {
+        for (claims, rest) in asking {
             wanted.diagnostics.extend(without_tls(claims));
             for tls in &claims.tls {
                 match claims.secret(tls) {
-                    Some(key) => orders.entry(key).or_default().add(claims, tls),
+                    Some(key) => orders.entry(key).or_default().add(claims, tls, rest),
                     None => wanted.diagnostics.push(without_secret(claims, tls.place)),
                 }
             }
         }
-        for claims in claims.iter().filter(|c| c.asked.cert_manager.is_some()) {
+        for claims in all.iter().filter(|c| c.asked.cert_manager.is_some()) {
             for key in claims.tls.iter().filter_map(|tls| claims.secret(tls)) {
                 if let Some(order) = orders.get_mut(&key) {
                     order.also_by(claims);

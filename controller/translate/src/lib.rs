@@ -92,11 +92,11 @@ pub fn translate_again(memo: &mut Memo, snapshot: &Snapshot, options: &Options) 
     all.sort_unstable_by(|a, b| a.age().cmp(&b.age()));
     let ownership = Ownership::of(all.iter().map(|claims| &**claims), snapshot, options);
     let mut diagnostics = ownership.diagnostics();
-    let claims = ownership.admit(&all, &mut diagnostics);
-    let claims: Vec<&Claims> = claims.iter().map(|claims| &**claims).collect();
+    let admitted = ownership.admit(&all, &mut diagnostics);
+    let claims: Vec<&Claims> = admitted.iter().map(|claims| &**claims).collect();
     let with_tls = tls::hosts_with_tls(&claims);
     let mut merged = merge::merge(snapshot, &claims, &with_tls, &ownership);
-    let wanted = Wanted::of(&claims, &ownership, snapshot, options);
+    let wanted = Wanted::of(&all, &claims, &ownership, snapshot, options);
     let mut certificates = Certificates::new(snapshot, options, &wanted);
     certificates.claim(&names::add(&mut merged, &claims, &ownership));
     certificates.spare(merged.hosts.keys(), &ownership);

@@ -11,7 +11,9 @@ use k8s_openapi::api::discovery::v1::{Endpoint, EndpointPort, EndpointSlice};
 use k8s_openapi::api::networking::v1::{Ingress, IngressClass, IngressClassSpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use portreeve_translate::annotations::{OWN_PREFIX, READ_PREFIXES};
-use portreeve_translate::{Content, HOSTS, Kind, SecretObject};
+use portreeve_translate::{
+    CHALLENGE_FIELD, CHALLENGE_TYPE, Content, HOSTS, Kind, OWNER_MARK, SecretObject,
+};
 
 use crate::event::{Status, Trimmed};
 
@@ -142,13 +144,25 @@ impl Trim for Secret {
     const KIND: Kind = Kind::Secret;
 
     fn trim(self) -> Trimmed {
+        let is_challenge = |type_: &String| type_ == CHALLENGE_TYPE;
+        let type_ = self.type_.filter(is_challenge);
+        let fields = match type_ {
+            Some(_) => &[CHALLENGE_FIELD][..],
+            None => &CERTIFICATE_FIELDS,
+        };
         let mut data = self.data;
         if let Some(data) = &mut data {
-            data.retain(|name, _| CERTIFICATE_FIELDS.contains(&name.as_str()));
+            data.retain(|name, _| fields.contains(&name.as_str()));
         }
+        let annotations = chosen(&self.metadata, &[OWNER_MARK]);
+        let metadata = identity(self.metadata);
         let secret = Self {
-            metadata: identity(self.metadata),
+            metadata: ObjectMeta {
+                annotations,
+                ..metadata
+            },
             data,
+            type_,
             ..Self::default()
         };
         Content::Secret(SecretObject::new(Arc::new(secret))).into()

@@ -19,9 +19,17 @@ const NAMES: usize = 100;
 /// Who wants a certificate in one Secret, the oldest first.
 #[derive(Default)]
 pub(super) struct Order<'a> {
-    by: Vec<(&'a Claims, &'a TlsClaim)>,
+    by: Vec<Entry<'a>>,
     /// The oldest Ingress that wants it of cert-manager.
     also_by: Option<&'a Claims>,
+}
+
+/// An entry that names the Secret.
+struct Entry<'a> {
+    claims: &'a Claims,
+    tls: &'a TlsClaim,
+    /// The same Ingress without what its namespace may not use.
+    rest: &'a Claims,
 }
 
 /// A name as an entry says it, and where.
@@ -32,8 +40,8 @@ struct Listed {
 
 impl<'a> Order<'a> {
     /// An entry that names the Secret.
-    pub(super) fn add(&mut self, claims: &'a Claims, tls: &'a TlsClaim) {
-        self.by.push((claims, tls));
+    pub(super) fn add(&mut self, claims: &'a Claims, tls: &'a TlsClaim, rest: &'a Claims) {
+        self.by.push(Entry { claims, tls, rest });
     }
 
     /// An Ingress that asks cert-manager for the same.
@@ -58,23 +66,20 @@ impl<'a> Order<'a> {
             return None;
         }
         let names = self.names(allowed, found);
-        if names.len() > NAMES {
-            let many = names.len();
+        let many = self.count();
+        if many > NAMES {
             found.extend(self.say(|claims, tls| too_many(claims, tls, key, many)));
             return None;
         }
-        let (oldest, _) = self.by.first().filter(|_| !names.is_empty())?;
+        let oldest = self.by.first().filter(|_| !names.is_empty())?.claims;
         let AcmeSettings {
             profile,
             key_type,
             challenge,
             ..
         } = oldest.settings.acme.clone();
-        let younger = self
-            .by
-            .iter()
-            .filter(|(claims, _)| claims.key != oldest.key);
-        found.extend(younger.flat_map(|(claims, _)| overruled(claims, key, oldest)));
+        let younger = self.by.iter().filter(|by| by.claims.key != oldest.key);
+        found.extend(younger.flat_map(|by| overruled(by.claims, key, oldest)));
         Some(CertificateWanted {
             origin: oldest.key.origin(),
             secret: key.clone(),
@@ -89,18 +94,27 @@ impl<'a> Order<'a> {
         &self,
         what: impl Fn(&Claims, &TlsClaim) -> Diagnostic,
     ) -> impl Iterator<Item = Diagnostic> {
-        self.by.iter().map(move |(claims, tls)| what(claims, tls))
+        self.by.iter().map(move |by| what(by.claims, by.tls))
+    }
+
+    /// How many names all entries have, whether or not they may have a certificate: who is told
+    /// that these are too many depends on nobody else.
+    fn count(&self) -> usize {
+        let listed = self.by.iter().flat_map(|by| listed(by.claims, by.tls));
+        let names = listed.filter_map(|listed| listed.name.ok());
+        names.collect::<BTreeSet<_>>().len()
     }
 
     /// The names of all entries that may have a certificate.
     fn names(&self, allowed: &Allowed<'_>, found: &mut Vec<Diagnostic>) -> BTreeSet<Box<str>> {
         let mut names = BTreeSet::new();
-        for (claims, tls) in &self.by {
-            let listed = listed(claims, tls);
-            if listed.is_empty() && tls.for_all {
+        for Entry { claims, tls, rest } in &self.by {
+            if tls.for_all && listed(claims, tls).is_empty() {
                 found.push(nameless(claims, tls));
             }
-            for Listed { name, field } in listed {
+            let tls = rest.tls.iter().find(|it| it.place == tls.place);
+            let listed = tls.map(|tls| listed(rest, tls));
+            for Listed { name, field } in listed.into_iter().flatten() {
                 let refused = match &name {
                     Ok(name) => allowed.refusal(claims, name, &|| field.clone()),
                     Err(wildcard) => Some(unproven(claims, wildcard, &field)),
