@@ -194,7 +194,7 @@ fn it_is_answered_over_http_2() {
         reply.header("content-type"),
         Some("application/octet-stream")
     );
-    assert_eq!(reply.body, authorization("token"));
+    assert_eq!(reply.body, authorization("token").into_bytes());
 }
 
 #[test]
