@@ -10,11 +10,12 @@ use aws_lc_rs::digest::{SHA256, digest};
 use portreeve_table::{Challenge, ChallengeKind, Shared, Token};
 use rcgen::{CertificateParams, CustomExtension, KeyPair};
 use rustc_hash::FxHashMap;
+use rustls::crypto::aws_lc_rs::sign::any_supported_type;
 use rustls::server::ClientHello;
 use rustls::sign::CertifiedKey;
 use rustls_pki_types::PrivateKeyDer;
 
-use super::{TlsError, provider};
+use super::TlsError;
 
 /// The protocol that is offered and agreed on (RFC 8737, section 6.2); no byte of it is ever spoken.
 pub(crate) const PROTOCOL: &[u8] = b"acme-tls/1";
@@ -79,7 +80,9 @@ fn answer(challenge: &Challenge) -> Result<Arc<CertifiedKey>, TlsError> {
     let chain = vec![parameters.self_signed(&key)?.der().clone()];
     let key = PrivateKeyDer::try_from(key.serialize_der())
         .map_err(|_| rustls::Error::General("the generated key is not one".into()))?;
-    Ok(Arc::new(CertifiedKey::from_der(chain, key, &provider())?))
+    let key = any_supported_type(&key)?;
+    // Whether they belong together is not asked of webpki, which refuses this critical extension.
+    Ok(Arc::new(CertifiedKey::new(chain, key)))
 }
 
 #[cfg(test)]
