@@ -276,7 +276,7 @@ proptest! {
             prop_assert!(is_owners, "{host}: {users:?} {owner:?}");
         }
         for want in &translation.wants {
-            let mut owners = want.names.iter().filter_map(|name| naive.owner(&name.to_string()));
+            let mut owners = want.names.iter().filter_map(|name| naive.owner(name));
             let stranger = owners.find(|owner| ***owner != *want.origin.namespace);
             prop_assert_eq!(stranger, None, "{:?}", want);
         }
