@@ -20,10 +20,16 @@ pub(crate) fn is_missing(code: Code) -> bool {
     matches!(code, Code::ServiceMissing | Code::PortMissing)
 }
 
-/// Whether a finding may be about what was created a moment ago and is only about to be known: a
-/// Service, or the Namespace that lists the host.
+/// Whether a finding may be about what was created a moment ago and is only about to be known, a
+/// Service or the Namespace that lists the host; or about what was deleted a moment ago: an Ingress
+/// that has the path or the host.
 pub(crate) fn may_be_late(code: Code) -> bool {
-    is_missing(code) || code == Code::HostNotAllowed
+    use Code::{DefaultBackendTaken, HostNotAllowed, HostTaken, PathTaken};
+    is_missing(code)
+        || matches!(
+            code,
+            DefaultBackendTaken | HostNotAllowed | HostTaken | PathTaken
+        )
 }
 
 impl fmt::Display for OnMissing {

@@ -9,7 +9,7 @@ use std::fmt;
 use k8s_openapi::api::core::v1::ConfigMap;
 use k8s_openapi::api::networking::v1::{Ingress, IngressClass, IngressClassSpec, IngressSpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
-use portreeve_translate::annotations::{NGINX_PREFIX, OWN_PREFIX};
+use portreeve_translate::annotations::READ_PREFIXES;
 use portreeve_translate::manifest::{self, Limits};
 use portreeve_translate::{Diagnostic, Kind};
 use serde::de::{Deserialize, DeserializeOwned, Deserializer, Error, MapAccess, Visitor};
@@ -23,9 +23,6 @@ const ANNOTATIONS: usize = 256 << 10;
 
 /// Up to which size an object that cannot be read is read again to say more of what is wrong.
 const EXPLAINED: usize = 32 << 10;
-
-/// The annotations that are read.
-const PREFIXES: [&str; 3] = [NGINX_PREFIX, OWN_PREFIX, "kubernetes.io/"];
 
 /// An object that cannot be reviewed.
 #[derive(Debug)]
@@ -216,7 +213,7 @@ impl<'de> Visitor<'de> for ReadAnnotations {
             if size > ANNOTATIONS {
                 return Err(A::Error::custom("annotations have more than 256 KiB"));
             }
-            if PREFIXES.iter().any(|prefix| key.starts_with(prefix)) {
+            if READ_PREFIXES.iter().any(|prefix| key.starts_with(prefix)) {
                 all.insert(key, value);
             }
         }

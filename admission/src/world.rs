@@ -18,7 +18,8 @@ use crate::review;
 use crate::verdict::Verdict;
 
 /// When an object is looked at again that misses what may have been created just now, a Service or a
-/// Namespace with its list: so few times that many who wait cost little.
+/// Namespace with its list, or meets what may have been deleted: so few times that many who wait cost
+/// little.
 const AGAIN: [Duration; 4] = [
     Duration::from_millis(50),
     Duration::from_millis(150),
@@ -102,7 +103,8 @@ impl World {
     }
 
     /// Reviews an object. A Service that it names and that is not there is waited for, because it may
-    /// have been created a moment ago; so is a Namespace that would list its hosts.
+    /// have been created a moment ago; so is a Namespace that would list its hosts. What another
+    /// Ingress has may be free in a moment.
     pub(crate) async fn review(&self, request: &Request<'_>) -> Verdict {
         let start = Instant::now();
         let mut changes = self.changes.subscribe();

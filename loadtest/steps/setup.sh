@@ -96,12 +96,25 @@ control_plane() {
         fail "Could not build the control plane of loadtest/control-plane."
 }
 
+# What is downloaded and linked leaves cores idle, so what is to be built is built side by side.
+builds=()
 for what in "$@"; do
     case $what in
     build) packages "${build_packages[@]}" && rust ;;
-    test) packages "${test_packages[@]}" && components && deny && tools ;;
-    cluster) packages "${cluster_packages[@]}" && control_plane ;;
+    test) packages "${test_packages[@]}" && components && builds+=(deny tools) ;;
+    cluster) packages "${cluster_packages[@]}" && builds+=(control_plane) ;;
     bench) packages "${bench_packages[@]}" ;;
     *) fail "setup.sh knows build, test, cluster and bench, not $what." ;;
     esac
 done
+
+running=()
+for build in "${builds[@]}"; do
+    "$build" &
+    running+=($!)
+done
+for one in "${running[@]}"; do
+    # The build has said itself what it could not do.
+    wait "$one" || failed=yes
+done
+[ -z "${failed:-}" ]

@@ -21,6 +21,42 @@ step() { # NAME COMMAND...
     times+=("$(printf '%4d s  %s' $((SECONDS - start)) "$name")")
 }
 
+# One step may go on beside others: one that mostly waits. What it says is kept until `together`.
+beside_pid=
+beside() { # NAME COMMAND...
+    beside_name=$1 beside_start=$SECONDS beside_log=$(mktemp)
+    shift
+    say "$beside_name, beside what follows"
+    set -m # a process group of its own, so that all of it can be ended
+    "$@" >"$beside_log" 2>&1 </dev/null &
+    beside_pid=$!
+    set +m
+}
+
+together() { # waits for the step that goes on beside, and says what it said
+    local pid=$beside_pid ended=0
+    wait "$pid" || ended=$?
+    beside_pid=
+    say "$beside_name, which went on beside"
+    cat "$beside_log"
+    rm -f "$beside_log"
+    times+=("$(printf '%4d s  %s' $((SECONDS - beside_start)) "$beside_name, beside others")")
+    [ "$ended" = 0 ] || {
+        printf '   %s\n' "${times[@]}"
+        fail "$beside_name failed after $((SECONDS - beside_start)) s."
+    }
+}
+
+end_beside() { # a step failed, or somebody interrupts: nothing is left behind
+    [ -z "$beside_pid" ] && return
+    say "ending $beside_name, which had not ended; it said so far:"
+    kill -TERM -- "-$beside_pid" 2>/dev/null || true
+    wait "$beside_pid" 2>/dev/null || true
+    cat "$beside_log"
+    rm -f "$beside_log"
+}
+trap end_beside EXIT
+
 # Always the whole workspace: another selection has other features, and is built again for them.
 ignored() { # TEST: the tests of one file that cargo test leaves out
     cargo test --quiet --locked --workspace --test "$1" -- --ignored
@@ -42,6 +78,7 @@ step "privileged ports" ignored suite
 step "examples" ignored examples
 step "500 changes under load" ignored churn
 step "10,000 Ingresses" ignored scale
+beside "faults" in_cluster ignored faults
 step "HTTP/2 conformance" ignored h2spec
 step "gRPC interoperability" ignored interop
 step "a CA" ignored pebble
@@ -52,8 +89,8 @@ step "policies" in_cluster ignored policies
 step "statuses and Events" in_cluster ignored writes
 step "authorities of the admission webhook" in_cluster ignored authorities
 step "what an Ingress means in a cluster" in_cluster ignored semantics
-step "faults" in_cluster ignored faults
 step "reviews" in_cluster ignored webhook
+together
 step "measurements, small" in_cluster ignored measure
 
 say "all of it held"

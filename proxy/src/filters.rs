@@ -8,14 +8,11 @@ use http::{HeaderMap, Response};
 use portreeve_table::{Filter, Location, RequestUrl, Route};
 
 use crate::body::Body;
+use crate::challenge;
 use crate::conn::Conn;
 use crate::error::Error;
 use crate::respond;
 use crate::target::Target;
-
-/// Where ACME servers look for challenges (RFC 8555, section 8.3): never redirected, so that
-/// certificates can be had before there are any.
-const ACME: &str = "/.well-known/acme-challenge/";
 
 /// What the filters leave to be enforced while the body streams.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,7 +44,9 @@ pub(crate) fn on_request(
                 keep_trailing_slash,
             } => {
                 let path = target.path(&parts.uri);
-                if !conn.is_tls && !path.starts_with(ACME) {
+                // Where ACME servers look nothing is redirected, so that certificates can be had
+                // before there are any.
+                if !conn.is_tls && !path.starts_with(challenge::PATH) {
                     let to = Location::Https {
                         keep_trailing_slash: *keep_trailing_slash,
                     };

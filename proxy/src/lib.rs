@@ -11,6 +11,7 @@ mod activity;
 mod admin;
 mod backlog;
 mod body;
+mod challenge;
 mod choice;
 mod conn;
 #[cfg(test)]

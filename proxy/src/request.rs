@@ -23,7 +23,7 @@ use crate::record::Record;
 use crate::state::Generation;
 use crate::target::Target;
 use crate::worker::Worker;
-use crate::{dispatch, filters, forward, respond};
+use crate::{challenge, dispatch, filters, forward, respond};
 
 type Matched<'t> = portreeve_table::Matched<'t, Arc<RouteMetrics>>;
 
@@ -105,7 +105,7 @@ async fn serve(
     if request.parts.uri.path() == "*" {
         return asterisk(&request.parts).map(Reply::from);
     }
-    if let Some(response) = challenge(generation, &target, &request.parts) {
+    if let Some(response) = challenge::answer(generation, &target, &request.parts) {
         return Ok(response.into());
     }
     let Some(matched) = find(generation, &target, &request.parts)? else {
@@ -172,19 +172,6 @@ fn asterisk(parts: &Parts) -> Result<Response<Body>, Error> {
         Method::OPTIONS => Ok(respond::empty(StatusCode::OK)),
         _ => Err(BadRequest::Asterisk.into()),
     }
-}
-
-/// Answers an ACME server before any tenant's route can (RFC 8555, section 8.3).
-fn challenge(generation: &Generation, target: &Target, parts: &Parts) -> Option<Response<Body>> {
-    if generation.config.challenges.is_empty() {
-        return None;
-    }
-    let token = target
-        .path(&parts.uri)
-        .strip_prefix("/.well-known/acme-challenge/")?;
-    let challenge = generation.config.challenges.get(&token.parse().ok()?)?;
-    let is_for_host = challenge.host.matches(&target.host);
-    is_for_host.then(|| Response::new(Body::full(challenge.key_authorization.to_string())))
 }
 
 /// Load balancers of cloud providers ask port 80 for `/healthz` under no particular name.

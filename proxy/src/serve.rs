@@ -15,9 +15,10 @@ use bytes::{Bytes, BytesMut};
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 
 use crate::activity::{Activity, Phase};
 use crate::conn::Conn;
@@ -25,6 +26,7 @@ use crate::error::Reason;
 use crate::io::ClientIo;
 use crate::request;
 use crate::stall::Streams;
+use crate::tls::alpn;
 use crate::worker::Worker;
 
 /// RFC 9113, section 3.4.
@@ -90,11 +92,23 @@ pub(crate) async fn tls(
             .fetch_add(1, Ordering::Relaxed);
         return;
     };
-    let is_h2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+    let protocol = stream.get_ref().1.alpn_protocol();
+    if protocol == Some(alpn::PROTOCOL) {
+        farewell(&worker, stream).await;
+        return;
+    }
+    let is_h2 = protocol == Some(b"h2");
     let activity = Activity::new(&worker.clock, &worker.patience);
     let conn = Arc::new(Conn::new(peer, local, true, Arc::clone(&activity)));
     let io = ClientIo::new(stream, Bytes::new(), activity, !is_h2);
     drive(worker, conn, io, is_h2).await;
+}
+
+/// Ends a connection of an ACME server, which has seen in the handshake what it asked for.
+async fn farewell(worker: &Worker, mut stream: TlsStream<TcpStream>) {
+    let going = tokio::time::timeout(worker.patience.handshake, stream.shutdown());
+    // Whoever does not wait for the end has heard enough as well.
+    let _ = going.await;
 }
 
 /// Reads until it is clear whether the client speaks HTTP/2; `None` when it says nothing in time,

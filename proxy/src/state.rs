@@ -17,7 +17,7 @@ use rustls::sign::CertifiedKey;
 
 use crate::metrics::{Metrics, RouteMetrics};
 use crate::source::{Leads, Names};
-use crate::tls;
+use crate::tls::{self, alpn::Answers};
 use crate::upstream::EndpointSet;
 
 /// One generation of the configuration, ready to serve.
@@ -39,7 +39,9 @@ pub(crate) struct Generation {
     pub(crate) upstreams: FxHashMap<UpstreamKey, Arc<Upstream>>,
     /// The certificates by server name.
     pub(crate) certs: Hosts<Arc<CertifiedKey>>,
-    /// The same by key, to be taken over.
+    /// The certificates that answer ACME servers.
+    pub(crate) answers: Answers,
+    /// The certificates by key, to be taken over.
     parsed: tls::Parsed,
     /// Every endpoint's address: connections to others are closed.
     addresses: FxHashSet<SocketAddr>,
@@ -76,6 +78,12 @@ impl Generation {
             origin: None,
             error,
         }));
+        let (answers, bad_challenges) = self.answers.next(&config.challenges);
+        rejected.extend(bad_challenges.into_iter().map(|(token, error)| Rejected {
+            key: ResourceKey::Challenge(token),
+            origin: None,
+            error,
+        }));
         Self {
             number: self.number + 1,
             since: Some(SystemTime::now()),
@@ -85,6 +93,7 @@ impl Generation {
             table,
             upstreams,
             certs,
+            answers,
             parsed,
             addresses,
         }

@@ -3,6 +3,8 @@
 //! One server configuration lives as long as the process; what changes with the table is only
 //! where its resolver looks. Private keys are exposed here once, to be parsed.
 
+pub(crate) mod alpn;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -38,7 +40,10 @@ pub(crate) fn server(current: Arc<Current>) -> Result<Arc<ServerConfig>, TlsErro
         .with_safe_default_protocol_versions()?
         .with_no_client_auth()
         .with_cert_resolver(Arc::new(resolver));
-    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    // The first of ours that a client offers is agreed on, so that who offers more than a challenge
+    // gets what was meant by the rest.
+    let protocols = [b"h2", &b"http/1.1"[..], alpn::PROTOCOL];
+    config.alpn_protocols = protocols.map(<[u8]>::to_vec).into();
     config.session_storage = Arc::new(NoServerSessionStorage {});
     config.ticketer = aws_lc_rs::Ticketer::new()?;
     Ok(Arc::new(config))
@@ -67,6 +72,9 @@ impl ResolvesServerCert for Resolver {
         let generation = self.current.load();
         let name = hello.server_name().unwrap_or_default().to_ascii_lowercase();
         let name = name.strip_suffix('.').unwrap_or(&name);
+        if alpn::asks(&hello) {
+            return generation.answers.find(name);
+        }
         let found = generation.certs.find(name).cloned();
         Some(found.unwrap_or_else(|| Arc::clone(&self.fallback)))
     }

@@ -44,7 +44,7 @@ async fn what_is_right_is_allowed_and_nothing_is_said() {
     assert_eq!(answer, expected);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_conflict_names_who_has_the_path_and_where_it_stands() {
     let answer = site().create(&ingress("second", "one.example", "/")).await;
     assert_eq!(answer["allowed"], false);
@@ -258,6 +258,18 @@ async fn a_namespace_that_was_made_just_now_with_its_hosts_is_waited_for() {
         site.world.learn(seen(&support::case(namespace).objects));
     };
     let (answer, ()) = tokio::join!(site.create(&given), came);
+    assert_eq!(answer["allowed"], true, "{answer}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_path_whose_ingress_was_deleted_just_now_is_free() {
+    let site = site();
+    let given = ingress("second", "one.example", "/");
+    let went = async {
+        tokio::task::yield_now().await;
+        site.world.learn(seen(&support::case("").objects));
+    };
+    let (answer, ()) = tokio::join!(site.create(&given), went);
     assert_eq!(answer["allowed"], true, "{answer}");
 }
 

@@ -18,6 +18,9 @@ use portreeve_process::say;
 
 /// How often it is looked: somebody may have made the configuration, or changed it.
 const LOOK: Duration = Duration::from_secs(10);
+/// How soon it is looked again at first for one that is not there: it is applied together with the
+/// controller, and often after it.
+const SOON: Duration = Duration::from_secs(1);
 /// How long to wait after the first failure, and how long at most.
 const BACKOFF: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
 
@@ -33,6 +36,8 @@ pub struct Teller {
     last: Option<(String, Bundle)>,
     fight: Fight,
     failures: u32,
+    /// How often it was looked for a configuration that is not there.
+    absences: u32,
     /// What people were told last, as long as it is so.
     said: Option<String>,
 }
@@ -60,6 +65,7 @@ impl Teller {
             last: None,
             fight: Fight::default(),
             failures: 0,
+            absences: 0,
             said: None,
         };
         (teller, receiver)
@@ -90,7 +96,7 @@ impl Teller {
             Ok(told) => {
                 self.failures = 0;
                 self.tell(told);
-                LOOK
+                self.until_next()
             }
             Err(error) => {
                 self.tell(Told::Nothing);
@@ -102,8 +108,10 @@ impl Teller {
     async fn check(&mut self, bundle: &Bundle) -> Result<Told, WebhookError> {
         let Some(found) = self.configuration.read().await? else {
             (self.last, self.said) = (None, None);
+            self.absences = self.absences.saturating_add(1);
             return Ok(Told::NotByUs);
         };
+        self.absences = 0;
         let now = Instant::now();
         match look(&found, &self.namespace, bundle) {
             Finding::CertManagers(annotation) => {
@@ -163,13 +171,19 @@ impl Teller {
         Ok(Told::Of(bundle.clone()))
     }
 
+    /// Says how long it will do that it was looked.
+    fn until_next(&self) -> Duration {
+        let before = self.absences.checked_sub(1);
+        before.map_or(LOOK, |before| doubled(SOON, before).min(LOOK))
+    }
+
     /// Says how long to wait after a failure.
     fn failed(&mut self, error: &WebhookError) -> Duration {
         if !error.is_usual() {
             self.counts.add(Count::WebhookErrors);
             self.say(error.to_string());
         }
-        let wait = BACKOFF.0.saturating_mul(1 << self.failures.min(16));
+        let wait = doubled(BACKOFF.0, self.failures);
         self.failures += 1;
         wait.min(BACKOFF.1)
     }
@@ -196,6 +210,10 @@ impl Teller {
             self.configuration.name()
         )
     }
+}
+
+fn doubled(time: Duration, times: u32) -> Duration {
+    time.saturating_mul(1 << times.min(16))
 }
 
 /// Waits so long; for ever if there is nothing to wait for.

@@ -238,6 +238,17 @@ async fn what_is_not_there_is_nothing_to_do_until_it_is() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn one_that_is_applied_a_moment_later_is_told_a_moment_later() {
+    let running = Running::start(None).await;
+    let believed = bundle(&["a"]);
+    running.believe(&believed).await;
+    pass(3).await;
+    running.state().found = Some(configuration("1", json!({})));
+    pass(5).await;
+    assert_eq!(running.told(), Told::Of(believed));
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_others_keep_is_left_alone() {
     for annotation in [
         "inject-ca-from",

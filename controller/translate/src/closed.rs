@@ -5,6 +5,7 @@
 
 use portreeve_table::{NormalPath, PathMatch, Route, shorten};
 
+use crate::acme::Asked;
 use crate::annotations::Settings;
 use crate::beginning::Beginning;
 use crate::code::Code;
@@ -46,7 +47,7 @@ impl Claims {
             settings,
             closed: Some("its Ingress cannot be read; see its diagnostics".into()),
             tls: Vec::new(),
-            wants_certificates: false,
+            asked: Asked::default(),
             // What is wrong with it was said where it was read.
             diagnostics: claims_any.then_some(found).into_iter().collect(),
             ..self

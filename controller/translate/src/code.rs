@@ -29,6 +29,14 @@ impl fmt::Display for Severity {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[expect(missing_docs, reason = "each is described in CODES")]
 pub enum Code {
+    AcmeCertManager,
+    AcmeIncomplete,
+    AcmeNameNotAllowed,
+    AcmeNameTaken,
+    AcmeOff,
+    AcmeSecretTaken,
+    AcmeTooManyNames,
+    AcmeWildcard,
     AliasOfFirst,
     AliasTaken,
     AnnotationIgnored,
@@ -41,6 +49,7 @@ pub enum Code {
     BackendUnsupported,
     CertificateExpired,
     CertificateNames,
+    ChallengeInvalid,
     ClassParameters,
     CookiePathNeeded,
     DefaultBackendTaken,
@@ -122,6 +131,46 @@ const fn warning(code: Code, doc: &'static str, fix: &'static str) -> CodeEntry 
 /// Every code, in alphabetical order.
 pub const CODES: &[CodeEntry] = &[
     warning(
+        Code::AcmeCertManager,
+        "A certificate is wanted by ACME and of cert-manager, for the same Secret; it is left to cert-manager.",
+        "Remove `portreeve.dev/acme`, or the annotation of cert-manager and its Certificate.",
+    ),
+    warning(
+        Code::AcmeIncomplete,
+        "A certificate is wanted by ACME, but it is not said into which Secret or for which hosts; none is ordered.",
+        "Write a `tls` entry with `hosts` and `secretName`.",
+    ),
+    error(
+        Code::AcmeNameNotAllowed,
+        "A certificate is wanted by ACME for a name that the administrator's list does not allow in this namespace; none is ordered for it, and its routes are served all the same.",
+        "Use a name that is allowed, or let an administrator add it with `--acme-allow`.",
+    ),
+    error(
+        Code::AcmeNameTaken,
+        "A certificate is wanted by ACME for a host that an older Ingress in another namespace has a rule for; none is ordered for it, and its routes are served all the same.",
+        "Let the namespace that has the host order the certificate.",
+    ),
+    warning(
+        Code::AcmeOff,
+        "A certificate is wanted by ACME, and no authority is named; none is ordered.",
+        "Name one with `--acme-directory`, or bring a Secret of your own and remove the annotation.",
+    ),
+    warning(
+        Code::AcmeSecretTaken,
+        "A certificate is wanted by ACME in a Secret that is there already and was not ordered by us; it is served as it is and never written.",
+        "Name a Secret that does not exist, or hand this one over with the annotation `portreeve.dev/acme-issuer`.",
+    ),
+    error(
+        Code::AcmeTooManyNames,
+        "A certificate that is wanted by ACME would have more than 100 names; none is ordered.",
+        "Divide the names among several `tls` entries, each with a Secret of its own.",
+    ),
+    error(
+        Code::AcmeWildcard,
+        "A certificate is wanted by ACME for a wildcard, which an authority grants only by DNS; none is ordered for it, and its routes are served all the same.",
+        "List each name by itself, or use cert-manager with a DNS-01 issuer, or bring a Secret of your own.",
+    ),
+    warning(
         Code::AliasOfFirst,
         "An Ingress with several hosts has `server-alias`; the names stand for its first host.",
         "Write an Ingress of its own for each host that has other names.",
@@ -180,6 +229,11 @@ pub const CODES: &[CodeEntry] = &[
         Code::CertificateNames,
         "A certificate does not cover a name that it is listed for; the default certificate is served for that name.",
         "Put a certificate for this name into the Secret, or take the name off the list.",
+    ),
+    error(
+        Code::ChallengeInvalid,
+        "A Secret of ACME challenges, or one of its entries, cannot be used; it is not answered.",
+        "Nothing by hand: delete the Secret when it was written by hand, and look at the logs of whoever orders certificates when it was not.",
     ),
     warning(
         Code::ClassParameters,

@@ -9,8 +9,9 @@ use jiff::Timestamp;
 use k8s_openapi::api::networking::v1::{
     HTTPIngressPath, Ingress, IngressBackend, IngressRule, IngressSpec, IngressTLS,
 };
-use portreeve_table::{HostPattern, Template, shorten};
+use portreeve_table::{CertKey, HostPattern, Template, shorten};
 
+use crate::acme::Asked;
 use crate::annotations::{self, Settings, Verdict};
 use crate::code::Code;
 use crate::diagnostic::Diagnostic;
@@ -18,9 +19,6 @@ use crate::object::{Kind, ObjectKey, ObjectRef};
 use crate::options::Profile;
 use crate::route;
 use crate::tls::{TlsClaim, TlsHost};
-
-/// The annotation by which people have long asked for certificates.
-const TLS_ACME: &str = "kubernetes.io/tls-acme";
 
 /// What one Ingress claims.
 #[derive(Clone, Debug)]
@@ -42,8 +40,8 @@ pub(crate) struct Claims {
     /// One whose rules are all wrong takes nothing.
     pub is_catch_all: bool,
     pub tls: Vec<TlsClaim>,
-    /// Whether its certificates are to be ordered from an ACME authority.
-    pub wants_certificates: bool,
+    /// Of whom it wants its certificates.
+    pub asked: Asked,
     pub diagnostics: Vec<Diagnostic>,
 }
 
@@ -113,13 +111,11 @@ pub(crate) fn claims(key: &ObjectKey, ingress: &Ingress, profile: Profile) -> Cl
     let (no_spec, no_annotations) = Default::default();
     let spec = ingress.spec.as_ref().unwrap_or(&no_spec);
     let annotations = ingress.metadata.annotations.as_ref();
+    let annotations = annotations.unwrap_or(&no_annotations);
     let object = key.reference(Kind::Ingress);
-    let reading = annotations::read(
-        &object,
-        annotations.unwrap_or(&no_annotations),
-        route_count(spec),
-    );
+    let reading = annotations::read(&object, annotations, route_count(spec));
     let created = ingress.metadata.creation_timestamp.as_ref();
+    let asked = Asked::read(annotations, &reading.settings);
     let mut claims = Claims {
         key: key.clone(),
         created: created.map(|time| time.0),
@@ -132,8 +128,7 @@ pub(crate) fn claims(key: &ObjectKey, ingress: &Ingress, profile: Profile) -> Cl
         default_backend: None,
         is_catch_all: false,
         tls: Vec::new(),
-        wants_certificates: annotations
-            .is_some_and(|all| all.get(TLS_ACME) == Some(&"true".into())),
+        asked,
         diagnostics: reading.diagnostics,
     };
     claims.bound(&object, route_count(spec));
@@ -177,6 +172,14 @@ impl Claims {
         self.default_backend.as_ref().filter(|_| self.is_catch_all)
     }
 
+    /// The Secret that one of its entries names.
+    pub(crate) fn secret(&self, tls: &TlsClaim) -> Option<CertKey> {
+        Some(CertKey {
+            namespace: self.key.namespace.clone(),
+            secret: tls.secret.clone()?,
+        })
+    }
+
     /// The hosts of its rules, each as often as it stands there.
     pub(crate) fn hosts(&self) -> impl Iterator<Item = &HostPattern> {
         self.rules.iter().map(|rule| &rule.host)
@@ -186,6 +189,7 @@ impl Claims {
         let mut findings = Findings {
             object,
             effect: without_backend(&self.settings),
+            takes_addresses: self.asked.takes_addresses(),
             found: Vec::new(),
         };
         let rules = spec.rules.iter().flatten().enumerate();
@@ -251,6 +255,8 @@ struct Findings<'a> {
     object: &'a ObjectRef,
     /// What becomes of a route whose backend cannot be one.
     effect: &'static str,
+    /// Whether an address may have a certificate.
+    takes_addresses: bool,
     found: Vec<Diagnostic>,
 }
 
@@ -336,8 +342,13 @@ impl Findings<'_> {
     }
 
     fn tls(&mut self, at: usize, tls: &IngressTLS) -> TlsClaim {
+        let mut addresses = Vec::new();
         let listed = tls.hosts.iter().flatten().enumerate();
         let hosts = listed.filter_map(|(place, host)| {
+            if let (true, Ok(address)) = (self.takes_addresses, host.parse()) {
+                addresses.push((place, address));
+                return None;
+            }
             let field = format!("spec.tls[{at}].hosts[{place}]");
             let host = self.host(field, host, "its certificate")?;
             Some(TlsHost {
@@ -346,9 +357,11 @@ impl Findings<'_> {
                 is_refused: false,
             })
         });
+        let hosts = hosts.collect();
         TlsClaim {
             place: at,
-            hosts: hosts.collect(),
+            hosts,
+            addresses,
             for_all: tls.hosts.iter().flatten().next().is_none(),
             secret: tls
                 .secret_name

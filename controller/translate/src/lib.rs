@@ -7,10 +7,12 @@
 
 #![forbid(unsafe_code)]
 
+mod acme;
 pub mod annotations;
 mod backend;
 mod beginning;
 mod bounds;
+mod challenge;
 mod class;
 mod closed;
 mod code;
@@ -40,10 +42,12 @@ mod snapshot;
 mod targets;
 mod tls;
 
-use std::collections::BTreeMap;
-
 use portreeve_table::{Config, Targets};
 
+pub use acme::{
+    CertificateWanted, ChallengeChoice, ChallengeChoiceError, KeyType, KeyTypeError, OWNER_MARK,
+};
+pub use challenge::{CHALLENGE_FIELD, CHALLENGE_TYPE, WrittenChallenge};
 pub use class::{Owner, owner};
 pub use code::{CODES, Code, CodeEntry, Severity, docs as diagnostics_docs};
 pub use content::{Content, Object};
@@ -55,8 +59,8 @@ pub use options::{ByName, HostOwnership, HostOwnershipError, Options, Own, Profi
 pub use ownership::HOSTS;
 pub use secret::SecretObject;
 pub use snapshot::Snapshot;
-pub use tls::CertificateWanted;
 
+use acme::Wanted;
 use ingress::Claims;
 use ownership::Ownership;
 use tls::Certificates;
@@ -68,7 +72,8 @@ pub struct Translation {
     pub config: Config,
     /// What is wrong with which object, sorted by object.
     pub diagnostics: Vec<Diagnostic>,
-    /// Certificates to order.
+    /// The certificates that are wanted from an ACME authority, whether or not they are there
+    /// already, sorted by Secret, each Secret once.
     pub wants: Vec<CertificateWanted>,
     /// Where requests may be sent and where not.
     pub targets: Targets,
@@ -86,15 +91,18 @@ pub fn translate_again(memo: &mut Memo, snapshot: &Snapshot, options: &Options) 
     all.sort_unstable_by(|a, b| a.age().cmp(&b.age()));
     let ownership = Ownership::of(all.iter().map(|claims| &**claims), snapshot, options);
     let mut diagnostics = ownership.diagnostics();
-    let claims = ownership.admit(&all, &mut diagnostics);
-    let claims: Vec<&Claims> = claims.iter().map(|claims| &**claims).collect();
+    let admitted = ownership.admit(&all, &mut diagnostics);
+    let claims: Vec<&Claims> = admitted.iter().map(|claims| &**claims).collect();
     let with_tls = tls::hosts_with_tls(&claims);
     let mut merged = merge::merge(snapshot, &claims, &with_tls, &ownership);
-    let mut certificates = Certificates::new(snapshot, options);
+    let wanted = Wanted::of(&all, &claims, &ownership, snapshot, options);
+    let mut certificates = Certificates::new(snapshot, options, &wanted);
     certificates.claim(&names::add(&mut merged, &claims, &ownership));
     certificates.spare(merged.hosts.keys(), &ownership);
     let served = certificates.finish();
     diagnostics.extend(served.diagnostics);
+    let challenges = challenge::challenges(snapshot, options, &mut diagnostics);
+    diagnostics.extend(wanted.diagnostics);
     diagnostics.extend(
         claims
             .iter()
@@ -114,12 +122,12 @@ pub fn translate_again(memo: &mut Memo, snapshot: &Snapshot, options: &Options) 
         hosts: merged.hosts,
         upstreams,
         certs: served.certs,
-        challenges: BTreeMap::new(),
+        challenges,
     };
     Translation {
         config,
         diagnostics,
-        wants: served.wants,
+        wants: wanted.wants,
         targets,
     }
 }

@@ -1,8 +1,9 @@
-//! Which Ingresses have a say in what is said of one: those that claim a name that it claims.
+//! Which Ingresses have a say in what is said of one: those that claim a name that it claims,
+//! or want a certificate where it does.
 //!
 //! Whoever asks about one Ingress of thousands need not translate them all. What [`translate`]
 //! finds in an object depends on the object itself, on classes and Services, and on the Ingresses that
-//! claim one of its names; a property test holds that nothing else does. The one exception is an
+//! claim one of its names, or want certificates in one of its Secrets; a property test holds that nothing else does. The one exception is an
 //! Ingress that spends nearly all that its expressions may cost on hosts that it has apart.
 //!
 //! [`translate`]: crate::translate
@@ -11,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use k8s_openapi::api::networking::v1::Ingress;
-use portreeve_table::HostPattern;
+use portreeve_table::{CertKey, HostPattern};
 
 use crate::annotations::Settings;
 use crate::ingress::{self, Claims};
@@ -24,6 +25,8 @@ use crate::snapshot::Snapshot;
 pub struct Neighbours {
     known: BTreeMap<ObjectKey, Known>,
     by_name: BTreeMap<HostPattern, BTreeSet<ObjectKey>>,
+    /// Those that want a certificate ordered, by its Secret.
+    by_secret: BTreeMap<CertKey, BTreeSet<ObjectKey>>,
 }
 
 /// An Ingress and its names. It is kept itself, so that no other one can be where it was.
@@ -33,6 +36,8 @@ struct Known {
     names: BTreeSet<HostPattern>,
     /// Those of its hosts that may have other names.
     aliased: BTreeSet<HostPattern>,
+    /// The Secrets that it wants certificates in, of us or of cert-manager.
+    secrets: BTreeSet<CertKey>,
 }
 
 impl Neighbours {
@@ -68,6 +73,9 @@ impl Neighbours {
         let known = found.iter().filter_map(|key| self.known.get(*key));
         let hosts = known.flat_map(|known| &known.aliased).collect();
         found.append(&mut self.claimers(&hosts));
+        let secrets = secrets(&claims);
+        let ordered = secrets.iter().filter_map(|key| self.by_secret.get(key));
+        found.extend(ordered.flatten());
         snapshot.only(&found).with(candidate)
     }
 
@@ -85,23 +93,45 @@ impl Neighbours {
             let claimers = self.by_name.entry(name.clone()).or_default();
             claimers.insert(key.clone());
         }
+        let secrets = secrets(&claims);
+        for secret in &secrets {
+            let wanting = self.by_secret.entry(secret.clone()).or_default();
+            wanting.insert(key.clone());
+        }
         Known {
             ingress: Arc::clone(ingress),
             names,
             aliased: aliased(&claims),
+            secrets,
         }
     }
 
     fn forget(&mut self, key: &ObjectKey, known: &Known) {
-        for name in &known.names {
-            if let Some(claimers) = self.by_name.get_mut(name) {
-                claimers.remove(key);
-                if claimers.is_empty() {
-                    self.by_name.remove(name);
-                }
+        forget_in(&mut self.by_name, &known.names, key);
+        forget_in(&mut self.by_secret, &known.secrets, key);
+    }
+}
+
+fn forget_in<K: Ord>(
+    index: &mut BTreeMap<K, BTreeSet<ObjectKey>>,
+    under: &BTreeSet<K>,
+    key: &ObjectKey,
+) {
+    for name in under {
+        if let Some(known) = index.get_mut(name) {
+            known.remove(key);
+            if known.is_empty() {
+                index.remove(name);
             }
         }
     }
+}
+
+/// The Secrets that an Ingress wants certificates in, of whomever.
+fn secrets(claims: &Claims) -> BTreeSet<CertKey> {
+    let wants = claims.asked.may_be() || claims.asked.cert_manager.is_some();
+    let tls = claims.tls.iter().filter(|_| wants);
+    tls.filter_map(|tls| claims.secret(tls)).collect()
 }
 
 /// The names that an Ingress claims in one way or another. Its profile has no part in that.

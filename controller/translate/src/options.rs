@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use portreeve_table::{CertKey, Targets};
+use portreeve_table::{CertKey, HostPattern, Targets};
 
 use crate::object::ObjectKey;
 
@@ -131,6 +131,17 @@ pub struct Options {
     pub own: Option<Own>,
     /// Whether Services of type ExternalName are served.
     pub external_names: bool,
+    /// Whether certificates are ordered from an ACME authority.
+    pub acme: bool,
+    /// Whether `kubernetes.io/tls-acme` asks for one as `portreeve.dev/acme` does.
+    pub tls_acme: bool,
+    /// Who may have certificates for which hosts: a namespace, `*` for all or with `*` at its end for
+    /// those that begin like it, and a host or all that are below a wildcard. Empty: each for the
+    /// hosts that are its own.
+    pub acme_allowed: Vec<(String, HostPattern)>,
+    /// The namespace whose Secrets of type `portreeve.dev/acme-challenge` are answered; none, if it
+    /// is `None`.
+    pub challenges: Option<String>,
     /// The time, in seconds since 1970, that certificates are judged by.
     pub now: i64,
 }
@@ -151,6 +162,10 @@ impl Default for Options {
             targets: Targets::default(),
             own: None,
             external_names: true,
+            acme: false,
+            tls_acme: false,
+            acme_allowed: Vec::new(),
+            challenges: None,
             now: 0,
         }
     }

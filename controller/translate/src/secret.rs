@@ -67,8 +67,6 @@ pub(crate) struct Certificate {
     /// The names that the leaf covers.
     pub covers: Vec<HostPattern>,
     /// In seconds since 1970.
-    pub not_before: i64,
-    /// In seconds since 1970.
     pub not_after: i64,
 }
 
@@ -114,7 +112,6 @@ impl Certificate {
             chain,
             key: Secret::new(key.into()),
             covers: names(&leaf),
-            not_before: leaf.validity().not_before.timestamp(),
             not_after: leaf.validity().not_after.timestamp(),
         })
     }
@@ -285,7 +282,6 @@ mod tests {
                 .iter()
                 .map(|name| HostPattern::parse(name).unwrap())
                 .collect(),
-            not_before: 0,
             not_after: 0,
         };
         for (name, expected) in [

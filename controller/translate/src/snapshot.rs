@@ -256,6 +256,15 @@ impl Snapshot {
         known.then(|| self.secrets.get(key))
     }
 
+    /// The Secrets in a namespace; none when they are unknown.
+    pub(crate) fn secrets_in<'s>(
+        &'s self,
+        namespace: &'s str,
+    ) -> impl Iterator<Item = (&'s ObjectKey, &'s SecretObject)> {
+        let secrets = self.secrets.range(ObjectKey::new(namespace, "")..);
+        secrets.take_while(move |(key, _)| &*key.namespace == namespace)
+    }
+
     /// Says in each diagnostic which file its object came from.
     pub(crate) fn name_sources(&self, diagnostics: &mut [Diagnostic]) {
         for diagnostic in diagnostics {

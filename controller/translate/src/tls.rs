@@ -5,10 +5,12 @@
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use std::sync::Arc;
 
-use portreeve_table::{Cert, CertKey, HostPattern, Origin, Shared};
+use portreeve_table::{Cert, CertKey, HostPattern, Shared};
 
+use crate::acme::Wanted;
 use crate::code::Code;
 use crate::diagnostic::Diagnostic;
 use crate::ingress::Claims;
@@ -23,6 +25,9 @@ use crate::snapshot::Snapshot;
 pub(crate) struct TlsClaim {
     pub place: usize,
     pub hosts: Vec<TlsHost>,
+    /// Addresses among the hosts, each with its place: a certificate may be ordered for them, but
+    /// clients name none, so that they get the default certificate.
+    pub addresses: Vec<(usize, IpAddr)>,
     /// Whether `hosts` was left out, rather than wrong.
     pub for_all: bool,
     pub secret: Option<Box<str>>,
@@ -64,17 +69,6 @@ fn lists(tls: &TlsClaim, host: &HostPattern) -> bool {
     tls.for_all || tls.hosts.iter().any(is_it)
 }
 
-/// A certificate that an Ingress asks an ACME authority for, by `kubernetes.io/tls-acme`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CertificateWanted {
-    /// The Ingress.
-    pub origin: Origin,
-    /// The Secret to put it into.
-    pub secret: CertKey,
-    /// The names that it must cover; wildcards cannot be proven over HTTP and are left out.
-    pub names: Vec<HostPattern>,
-}
-
 /// One entry of an Ingress' `spec.tls`.
 #[derive(Clone, Copy)]
 struct Claim<'a> {
@@ -83,13 +77,6 @@ struct Claim<'a> {
 }
 
 impl<'a> Claim<'a> {
-    fn secret(&self) -> Option<CertKey> {
-        Some(CertKey {
-            namespace: self.claims.key.namespace.clone(),
-            secret: self.tls.secret.clone()?,
-        })
-    }
-
     /// The names that the certificate is meant for, and may be served for.
     fn names(&self) -> Vec<&'a HostPattern> {
         let listed = self.tls.hosts.iter().filter(|listed| !listed.is_refused);
@@ -149,24 +136,23 @@ pub(crate) struct Certificates<'a> {
     snapshot: &'a Snapshot,
     options: &'a Options,
     owners: BTreeMap<HostPattern, (CertKey, Option<&'a ObjectKey>)>,
-    wants: Vec<CertificateWanted>,
+    wanted: &'a Wanted,
     diagnostics: Vec<Diagnostic>,
 }
 
 /// What the certificates of all Ingresses come to.
 pub(crate) struct Served {
     pub certs: BTreeMap<CertKey, Shared<Cert>>,
-    pub wants: Vec<CertificateWanted>,
     pub diagnostics: Vec<Diagnostic>,
 }
 
 impl<'a> Certificates<'a> {
-    pub(crate) fn new(snapshot: &'a Snapshot, options: &'a Options) -> Self {
+    pub(crate) fn new(snapshot: &'a Snapshot, options: &'a Options, wanted: &'a Wanted) -> Self {
         let mut certificates = Self {
             snapshot,
             options,
             owners: BTreeMap::new(),
-            wants: Vec::new(),
+            wanted,
             diagnostics: Vec::new(),
         };
         certificates.claim_default();
@@ -207,7 +193,9 @@ impl<'a> Certificates<'a> {
     fn claim_ruled(&mut self, claims: &'a Claims, also: &[HostPattern]) {
         for tls in &claims.tls {
             let claim = Claim { claims, tls };
-            let Some(key) = claim.secret() else { continue };
+            let Some(key) = claims.secret(tls) else {
+                continue;
+            };
             let Some(Ok(certificate)) = self.read(&key) else {
                 continue;
             };
@@ -223,12 +211,15 @@ impl<'a> Certificates<'a> {
     fn claim_listed(&mut self, claims: &'a Claims) {
         for tls in &claims.tls {
             let claim = Claim { claims, tls };
-            let Some(key) = claim.secret() else { continue };
+            let Some(key) = claims.secret(tls) else {
+                continue;
+            };
             let Some(read) = self.read(&key) else {
                 continue;
             };
-            self.want(&claim, &key, read.as_deref().ok());
             match read {
+                // It is being ordered, of which others tell.
+                Err(SecretError::Missing) if self.wanted.has(&key) => {}
                 Err(error) => self.diagnostics.push(claim.unusable(&key, error)),
                 Ok(certificate) => self.serve(&claim, &key, &certificate),
             }
@@ -305,27 +296,6 @@ impl<'a> Certificates<'a> {
         }
     }
 
-    /// A certificate is wanted when there is none, and renewed when a third of its time is left.
-    fn want(&mut self, claim: &Claim<'_>, key: &CertKey, has: Option<&Certificate>) {
-        let names = claim
-            .names()
-            .into_iter()
-            .filter(|name| matches!(name, HostPattern::Exact(_)));
-        let names: Vec<_> = names.cloned().collect();
-        let due = |c: &Certificate| c.not_after - (c.not_after - c.not_before) / 3;
-        let good = has.is_some_and(|certificate| {
-            due(certificate) > self.options.now && names.iter().all(|name| certificate.covers(name))
-        });
-        if claim.claims.wants_certificates && !good && !names.is_empty() {
-            let origin = claim.claims.key.origin();
-            self.wants.push(CertificateWanted {
-                origin,
-                secret: key.clone(),
-                names,
-            });
-        }
-    }
-
     /// Serves the default certificate for hosts that have none, where another namespace's wildcard
     /// would be served instead.
     pub(crate) fn spare<'h>(
@@ -367,7 +337,6 @@ impl<'a> Certificates<'a> {
         });
         Served {
             certs: certs.collect(),
-            wants: self.wants,
             diagnostics: self.diagnostics,
         }
     }

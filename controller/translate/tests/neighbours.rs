@@ -26,7 +26,7 @@ const HOSTS: [&str; 8] = [
 const NAMESPACES: [&str; 3] = ["shop", "shop", "other"];
 const PATHS: [&str; 6] = ["/", "/a", "/a/", "/a(/|$)(.*)", "/[ab]", "/("];
 const TYPES: [&str; 3] = ["Exact", "Prefix", "ImplementationSpecific"];
-const ASKS: [(&str, &str); 9] = [
+const ASKS: [(&str, &str); 13] = [
     ("server-alias", "c.example, x.b.example"),
     ("server-alias", "www.b.example"),
     ("from-to-www-redirect", "true"),
@@ -36,7 +36,13 @@ const ASKS: [(&str, &str); 9] = [
     ("whitelist-source-range", "10.0.0.0/8"),
     ("configuration-snippet", "x"),
     ("permanent-redirect", "https://c.example"),
+    ("acme", "true"),
+    ("acme", "true"),
+    ("acme-profile", "short"),
+    ("acme-profile", "long"),
 ];
+/// Annotations of others that count.
+const OTHERS: [&str; 2] = ["kubernetes.io/tls-acme", "cert-manager.io/issuer"];
 
 fn rule() -> impl Strategy<Value = Value> {
     let path = (
@@ -61,15 +67,18 @@ prop_compose! {
     fn ingress(name: usize)(
         rules in prop::collection::vec(rule(), 0..4),
         asks in prop::collection::vec(select(&ASKS[..]), 0..3),
+        others in prop::collection::vec(select(&OTHERS[..]), 0..2),
+        secret in select(vec!["tls", "tls", "a-tls"]),
         tls in prop::option::of(prop::collection::vec(select(&HOSTS[..7]), 0..3)),
         default in prop::bool::weighted(0.2),
         month in 1..4,
         namespace in select(&NAMESPACES[..]),
     ) -> Value {
         let asks = asks.iter().map(|(name, value)| (format!("portreeve.dev/{name}"), json!(value)));
+        let asks = asks.chain(others.into_iter().map(|name| (name.into(), json!("true"))));
         let mut spec = json!({"rules": rules});
         if let Some(hosts) = tls {
-            spec["tls"] = json!([{"hosts": hosts, "secretName": "tls"}]);
+            spec["tls"] = json!([{"hosts": hosts, "secretName": secret}]);
         }
         if default {
             spec["defaultBackend"] = json!({"service": {"name": "web", "port": {"number": 80}}});
@@ -123,10 +132,16 @@ proptest! {
             HostOwnership::First,
             HostOwnership::Listed,
         ]),
+        is_allowed in any::<bool>(),
     ) {
+        let allowed = vec![("sh*".to_string(), "*.example".parse().unwrap())];
+        let allowed = if is_allowed { Vec::new() } else { allowed };
         let options = Options {
             profile,
             host_ownership,
+            acme: true,
+            tls_acme: true,
+            acme_allowed: allowed,
             now: support::NOW,
             ..Options::standalone()
         };

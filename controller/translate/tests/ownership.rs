@@ -43,6 +43,8 @@ fn run(objects: &[Value], profile: Profile, ownership: HostOwnership) -> Transla
         profile,
         host_ownership: ownership,
         default_cert: Some("ingress/default".parse().unwrap()),
+        acme: true,
+        tls_acme: true,
         now: support::NOW,
         ..Options::standalone()
     };
@@ -75,8 +77,8 @@ prop_compose! {
         if closing.is_string() {
             ingress["metadata"]["annotations"]["portreeve.dev/whitelist-source-range"] = closing;
         }
-        let entry = |hosts: Vec<&str>| json!({"hosts": hosts, "secretName": "tls"});
-        ingress["spec"]["tls"] = tls.into_iter().map(entry).collect();
+        let entry = |(hosts, secret): (Vec<&str>, &str)| json!({"hosts": hosts, "secretName": secret});
+        ingress["spec"]["tls"] = tls.into_iter().zip(["tls", "ordered", "tls"]).map(entry).collect();
         ingress
     }
 }
@@ -274,7 +276,7 @@ proptest! {
             prop_assert!(is_owners, "{host}: {users:?} {owner:?}");
         }
         for want in &translation.wants {
-            let mut owners = want.names.iter().filter_map(|name| naive.owner(&name.to_string()));
+            let mut owners = want.names.iter().filter_map(|name| naive.owner(name));
             let stranger = owners.find(|owner| ***owner != *want.origin.namespace);
             prop_assert_eq!(stranger, None, "{:?}", want);
         }

@@ -4,11 +4,13 @@ use std::fmt;
 
 use k8s_openapi::api::core::v1::LoadBalancerIngress;
 use k8s_openapi::api::networking::v1::IngressLoadBalancerIngress;
-use portreeve_translate::{Content, Kind, ObjectKey};
+use portreeve_translate::{Content, ObjectKey};
+
+use crate::watched::Watched;
 
 /// Something about one kind.
 pub(crate) struct Message {
-    pub kind: Kind,
+    pub kind: Watched,
     pub event: Event,
 }
 

@@ -9,11 +9,12 @@ use crate::changed::Changed;
 use crate::event::{Event, Message, Present, Version};
 use crate::health::Health;
 use crate::known::{Effect, Known};
-use crate::view::{View, is_everybodys};
+use crate::view::View;
+use crate::watched::Watched;
 
 /// Everything that is known.
 pub(crate) struct Facts {
-    known: BTreeMap<Kind, Known>,
+    known: BTreeMap<Watched, Known>,
     view: View,
     /// Whether every kind was known whole once.
     is_whole: bool,
@@ -21,7 +22,7 @@ pub(crate) struct Facts {
 }
 
 impl Facts {
-    pub(crate) fn new(kinds: &[Kind], view: View, health: Health) -> Self {
+    pub(crate) fn new(kinds: &[Watched], view: View, health: Health) -> Self {
         let known = kinds.iter().map(|kind| (*kind, Known::default()));
         Self {
             known: known.collect(),
@@ -43,12 +44,12 @@ impl Facts {
     }
 
     pub(crate) fn known(&self, kind: Kind) -> Option<&Known> {
-        self.known.get(&kind)
+        self.known.get(&Watched::Kind(kind))
     }
 
     /// Whether an object is in the snapshot, if there is such an object.
     pub(crate) fn counts(&self, kind: Kind, key: &ObjectKey) -> bool {
-        self.view.has(kind, key)
+        self.view.has(Watched::Kind(kind), key)
     }
 
     /// The namespaces that count, where not all do.
@@ -70,7 +71,7 @@ impl Facts {
         }
     }
 
-    fn present(&mut self, kind: Kind, key: ObjectKey, version: Version, now: Present) {
+    fn present(&mut self, kind: Watched, key: ObjectKey, version: Version, now: Present) {
         let Some(known) = self.known.get_mut(&kind) else {
             return;
         };
@@ -81,22 +82,22 @@ impl Facts {
                 let is_new = before.is_none();
                 if let Some(now) = known.get(&key).filter(|_| counts) {
                     self.view.put(before.as_ref(), &now.object.content);
-                    self.view.changed.note_status(kind);
+                    self.view.changed.note_status(kind.kind());
                 }
-                if kind == Kind::Namespace && is_new {
+                if kind == Watched::Kind(Kind::Namespace) && is_new {
                     self.let_in(&key, true);
                 }
             }
             // The Service that leads to the proxies may be in a namespace that does not count.
-            Effect::Status if counts || kind == Kind::Service => {
-                self.view.changed.note_status(kind);
+            Effect::Status if counts || kind == Watched::Kind(Kind::Service) => {
+                self.view.changed.note_status(kind.kind());
             }
             Effect::Stale => self.stale(kind),
             Effect::Status | Effect::None => {}
         }
     }
 
-    fn gone(&mut self, kind: Kind, key: &ObjectKey, version: &Version) {
+    fn gone(&mut self, kind: Watched, key: &ObjectKey, version: &Version) {
         let Some(known) = self.known.get_mut(&kind) else {
             return;
         };
@@ -108,7 +109,7 @@ impl Facts {
     }
 
     /// A list is whole.
-    fn end(&mut self, kind: Kind) {
+    fn end(&mut self, kind: Watched) {
         let gone = self.known.get_mut(&kind).map(Known::end);
         for (key, entry) in gone.into_iter().flatten() {
             self.forget(kind, &key, Some(&entry.object.content));
@@ -123,13 +124,13 @@ impl Facts {
         }
     }
 
-    fn forget(&mut self, kind: Kind, key: &ObjectKey, before: Option<&Content>) {
-        if kind == Kind::Namespace {
+    fn forget(&mut self, kind: Watched, key: &ObjectKey, before: Option<&Content>) {
+        if kind == Watched::Kind(Kind::Namespace) {
             self.let_in(key, false);
         }
         if let Some(before) = before.filter(|_| self.view.has(kind, key)) {
-            self.view.remove(kind, key, before);
-            self.view.changed.note_status(kind);
+            self.view.remove(kind.kind(), key, before);
+            self.view.changed.note_status(kind.kind());
         }
     }
 
@@ -141,19 +142,19 @@ impl Facts {
         // One with nothing in it is news, too: it is asked about before anything is in it.
         self.view.changed.routes = true;
         let known = self.known.iter();
-        for (&kind, known) in known.filter(|(kind, _)| !is_everybodys(**kind)) {
+        for (&kind, known) in known.filter(|(kind, _)| !kind.is_everybodys()) {
             for (key, entry) in known.within(&namespace.name) {
                 let content = &entry.object.content;
                 match counts {
                     true => self.view.put(None, content),
-                    false => self.view.remove(kind, key, content),
+                    false => self.view.remove(kind.kind(), key, content),
                 }
-                self.view.changed.note_status(kind);
+                self.view.changed.note_status(kind.kind());
             }
         }
     }
 
-    fn stale(&self, kind: Kind) {
+    fn stale(&self, kind: Watched) {
         if let Some(vitals) = self.health.vitals(kind) {
             vitals.update(|health| health.stale += 1);
         }

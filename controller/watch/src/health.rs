@@ -2,8 +2,9 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use portreeve_translate::Kind;
 use tokio::time::Instant;
+
+use crate::watched::Watched;
 
 /// For how many seconds the API server may fail before others are better to ask.
 const FAILING: u64 = 30;
@@ -14,7 +15,7 @@ const SILENT: u64 = 180;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KindHealth {
     /// The kind.
-    pub kind: Kind,
+    pub kind: Watched,
     /// Whether it was ever known whole.
     pub synced: bool,
     /// How many objects are known, counted or not.
@@ -55,11 +56,11 @@ impl Health {
         })
     }
 
-    pub(crate) fn new(kinds: impl IntoIterator<Item = Kind>) -> Self {
+    pub(crate) fn new(kinds: impl IntoIterator<Item = Watched>) -> Self {
         Self(kinds.into_iter().map(Vitals::new).collect())
     }
 
-    pub(crate) fn vitals(&self, kind: Kind) -> Option<Vitals> {
+    pub(crate) fn vitals(&self, kind: Watched) -> Option<Vitals> {
         self.0.iter().find(|vitals| vitals.kind == kind).cloned()
     }
 }
@@ -67,12 +68,12 @@ impl Health {
 /// Where one kind's watch writes how it is doing.
 #[derive(Clone, Debug)]
 pub(crate) struct Vitals {
-    kind: Kind,
+    kind: Watched,
     now: Arc<Mutex<(KindHealth, Instant)>>,
 }
 
 impl Vitals {
-    fn new(kind: Kind) -> Self {
+    fn new(kind: Watched) -> Self {
         let health = KindHealth {
             kind,
             synced: false,

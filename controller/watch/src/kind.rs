@@ -2,6 +2,8 @@
 
 use portreeve_translate::Kind;
 
+use crate::watched::Watched;
+
 /// Which kinds are translated, and so watched.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Kinds {
@@ -10,16 +12,19 @@ pub struct Kinds {
     /// The namespace of the ConfigMaps that are.
     parameters: Option<Box<str>>,
     namespaces: bool,
+    /// The namespace of the challenges that are.
+    challenges: Option<Box<str>>,
 }
 
 impl Kinds {
-    /// Every kind but ConfigMaps and Namespaces.
+    /// Every kind but ConfigMaps and Namespaces, and no challenges.
     pub fn all() -> Self {
         Self {
             secrets: true,
             endpoints: true,
             parameters: None,
             namespaces: false,
+            challenges: None,
         }
     }
 
@@ -49,6 +54,13 @@ impl Kinds {
         self
     }
 
+    /// The Secrets of ACME challenges in this namespace as well.
+    #[must_use]
+    pub fn with_challenges(mut self, namespace: &str) -> Self {
+        self.challenges = Some(namespace.into());
+        self
+    }
+
     pub(crate) fn has_namespaces(&self) -> bool {
         self.namespaces
     }
@@ -61,14 +73,20 @@ impl Kinds {
         self.parameters.as_deref()
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = Kind> {
+    pub(crate) fn challenges(&self) -> Option<&str> {
+        self.challenges.as_deref()
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = Watched> {
         let all = Kind::ALL.into_iter();
-        all.filter(|kind| match kind {
+        let all = all.filter(|kind| match kind {
             Kind::Secret => self.secrets,
             Kind::EndpointSlice => self.endpoints,
             Kind::ConfigMap => self.parameters.is_some(),
             Kind::Namespace => self.namespaces,
             _ => true,
-        })
+        });
+        let challenges = self.challenges.iter().map(|_| Watched::Challenges);
+        all.map(Watched::Kind).chain(challenges)
     }
 }

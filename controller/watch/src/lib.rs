@@ -25,6 +25,7 @@ mod state;
 mod store;
 mod trim;
 mod view;
+mod watched;
 
 pub use changed::Changed;
 pub use health::{Health, KindHealth};
@@ -34,3 +35,4 @@ pub use problem::Problem;
 pub use scope::Scope;
 pub use state::{IngressState, ServiceState};
 pub use store::{Options, Store};
+pub use watched::Watched;

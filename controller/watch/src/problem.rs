@@ -3,7 +3,9 @@
 use std::fmt;
 use std::sync::Arc;
 
-use portreeve_translate::{Kind, ObjectKey};
+use portreeve_translate::ObjectKey;
+
+use crate::watched::Watched;
 
 /// What went wrong with a kind or with one object of it.
 ///
@@ -11,7 +13,7 @@ use portreeve_translate::{Kind, ObjectKey};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
     /// The kind.
-    pub kind: Kind,
+    pub kind: Watched,
     /// The object, if it is about one.
     pub object: Option<ObjectKey>,
     /// What it is.
@@ -21,7 +23,7 @@ pub struct Problem {
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.object {
-            Some(object) => write!(f, "{} {object}: {}", self.kind, self.message),
+            Some(object) => write!(f, "{} {object}: {}", self.kind.kind(), self.message),
             None => write!(f, "watching {}: {}", self.kind, self.message),
         }
     }

@@ -5,7 +5,7 @@ use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Secret, Service};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use k8s_openapi::api::networking::v1::{Ingress, IngressClass};
 use kube::{Api, Client, Resource};
-use portreeve_translate::Kind;
+use portreeve_translate::{CHALLENGE_TYPE, Kind};
 use serde::de::DeserializeOwned;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -17,17 +17,20 @@ use crate::lenient::Lenient;
 use crate::problem::Report;
 use crate::scope::Scope;
 use crate::trim::Trim;
+use crate::watched::Watched;
 
-/// The only Secrets that are read.
+/// The only Secrets that are read, beside those of challenges.
 const TLS_SECRETS: &str = "type=kubernetes.io/tls";
 
 /// What feeds are started with.
 pub(crate) struct Start {
     pub client: Client,
     pub scope: Scope,
-    pub kinds: Vec<Kind>,
+    pub kinds: Vec<Watched>,
     /// The namespace of ConfigMaps, if they are among the kinds.
     pub parameters: Box<str>,
+    /// The namespace of challenges, if they are among them.
+    pub challenges: Box<str>,
     pub out: mpsc::Sender<Message>,
     pub health: Health,
     pub report: Report,
@@ -36,32 +39,10 @@ pub(crate) struct Start {
 /// A task for each kind.
 pub(crate) fn all(start: &Start) -> JoinSet<()> {
     let mut tasks = JoinSet::new();
-    for kind in &start.kinds {
-        match kind {
-            Kind::Ingress => start.namespaced::<Ingress>(&mut tasks, None),
-            Kind::IngressClass => {
-                let may_be_forbidden = matches!(start.scope, Scope::One(_));
-                let api: Api<Lenient<IngressClass>> = Api::all(start.client.clone());
-                start.feed(&mut tasks, api, Selector::default(), may_be_forbidden);
-            }
-            Kind::Service => start.namespaced::<Service>(&mut tasks, None),
-            Kind::EndpointSlice => {
-                start.namespaced::<EndpointSlice>(&mut tasks, None);
-            }
-            Kind::Secret => {
-                start.namespaced::<Secret>(&mut tasks, Some(TLS_SECRETS));
-            }
-            Kind::ConfigMap => {
-                let api: Api<Lenient<ConfigMap>> =
-                    Api::namespaced(start.client.clone(), &start.parameters);
-                // Without the right to read them, classes have no settings.
-                start.feed(&mut tasks, api, Selector::default(), true);
-            }
-            Kind::Namespace => {
-                let api: Api<Lenient<Namespace>> = Api::all(start.client.clone());
-                // As long as they may not be read, nothing is known: not that none lists a host.
-                start.feed(&mut tasks, api, namespaces(&start.scope), false);
-            }
+    for watched in &start.kinds {
+        match watched {
+            Watched::Challenges => start.challenges(&mut tasks),
+            Watched::Kind(kind) => start.kind(&mut tasks, *kind),
         }
     }
     tasks
@@ -83,6 +64,45 @@ fn namespaces(scope: &Scope) -> Selector {
 }
 
 impl Start {
+    fn kind(&self, tasks: &mut JoinSet<()>, kind: Kind) {
+        match kind {
+            Kind::Ingress => self.namespaced::<Ingress>(tasks, None),
+            Kind::IngressClass => {
+                let may_be_forbidden = matches!(self.scope, Scope::One(_));
+                let api: Api<Lenient<IngressClass>> = Api::all(self.client.clone());
+                self.feed(tasks, api, Selector::default(), may_be_forbidden);
+            }
+            Kind::Service => self.namespaced::<Service>(tasks, None),
+            Kind::EndpointSlice => {
+                self.namespaced::<EndpointSlice>(tasks, None);
+            }
+            Kind::Secret => {
+                self.namespaced::<Secret>(tasks, Some(TLS_SECRETS));
+            }
+            Kind::ConfigMap => {
+                let api: Api<Lenient<ConfigMap>> =
+                    Api::namespaced(self.client.clone(), &self.parameters);
+                // Without the right to read them, classes have no settings.
+                self.feed(tasks, api, Selector::default(), true);
+            }
+            Kind::Namespace => {
+                let api: Api<Lenient<Namespace>> = Api::all(self.client.clone());
+                // As long as they may not be read, nothing is known: not that none lists a host.
+                self.feed(tasks, api, namespaces(&self.scope), false);
+            }
+        }
+    }
+
+    fn challenges(&self, tasks: &mut JoinSet<()>) {
+        let api: Api<Lenient<Secret>> = Api::namespaced(self.client.clone(), &self.challenges);
+        let selector = Selector {
+            fields: Some(format!("type={CHALLENGE_TYPE}")),
+            labels: None,
+        };
+        // Without the right to read them none is answered, and everything else is served.
+        self.watch(tasks, Watched::Challenges, api, selector, true);
+    }
+
     fn namespaced<K>(&self, tasks: &mut JoinSet<()>, fields: Option<&str>)
     where
         K: Trim + Resource<DynamicType = (), Scope = NamespaceResourceScope>,
@@ -108,11 +128,26 @@ impl Start {
         K: Trim + Resource<DynamicType = ()>,
         K: Clone + DeserializeOwned + Send + Sync + 'static,
     {
-        let Some(vitals) = self.health.vitals(K::KIND) else {
+        let watched = Watched::Kind(K::KIND);
+        self.watch(tasks, watched, api, selector, may_be_forbidden);
+    }
+
+    fn watch<K>(
+        &self,
+        tasks: &mut JoinSet<()>,
+        watched: Watched,
+        api: Api<Lenient<K>>,
+        selector: Selector,
+        may_be_forbidden: bool,
+    ) where
+        K: Trim + Resource<DynamicType = ()>,
+        K: Clone + DeserializeOwned + Send + Sync + 'static,
+    {
+        let Some(vitals) = self.health.vitals(watched) else {
             return;
         };
         let teller = Teller {
-            kind: K::KIND,
+            kind: watched,
             out: self.out.clone(),
             vitals,
             report: self.report.clone(),

@@ -20,6 +20,7 @@ use crate::scope::Scope;
 use crate::start::{self, Start};
 use crate::state::{IngressState, ServiceState};
 use crate::view::View;
+use crate::watched::Watched;
 
 /// How many events wait to be taken in before watches wait, too.
 const QUEUE: usize = 256;
@@ -57,7 +58,7 @@ impl Store {
         let by_namespace = matches!(options.scope, Scope::Selected(_));
         let namespaces = options.kinds.has_namespaces();
         let kinds = options.kinds.iter();
-        let only_labels = (by_namespace && !namespaces).then_some(Kind::Namespace);
+        let only_labels = (by_namespace && !namespaces).then_some(Watched::Kind(Kind::Namespace));
         let kinds: Vec<_> = kinds.chain(only_labels).collect();
         let mut snapshot = Snapshot::default();
         if !options.kinds.has_secrets() {
@@ -69,6 +70,7 @@ impl Store {
             client,
             scope: options.scope.clone(),
             parameters: options.kinds.parameters().unwrap_or_default().into(),
+            challenges: options.kinds.challenges().unwrap_or_default().into(),
             kinds: kinds.clone(),
             out,
             health: health.clone(),

@@ -10,13 +10,12 @@ use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Secret, Service, ServiceP
 use k8s_openapi::api::discovery::v1::{Endpoint, EndpointPort, EndpointSlice};
 use k8s_openapi::api::networking::v1::{Ingress, IngressClass, IngressClassSpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use portreeve_translate::annotations::{NGINX_PREFIX, OWN_PREFIX};
-use portreeve_translate::{Content, HOSTS, Kind, SecretObject};
+use portreeve_translate::annotations::{OWN_PREFIX, READ_PREFIXES};
+use portreeve_translate::{
+    CHALLENGE_FIELD, CHALLENGE_TYPE, Content, HOSTS, Kind, OWNER_MARK, SecretObject,
+};
 
 use crate::event::{Status, Trimmed};
-
-/// The prefix of the two annotations that are older than controllers' own prefixes.
-const KUBERNETES_PREFIX: &str = "kubernetes.io/";
 
 /// The label that says which Service a slice belongs to.
 const SERVICE_NAME: &str = "kubernetes.io/service-name";
@@ -39,10 +38,9 @@ impl Trim for Ingress {
         let generation = self.metadata.generation;
         let metadata = self.metadata;
         let balancer = self.status.take().and_then(|status| status.load_balancer);
-        let read = [NGINX_PREFIX, OWN_PREFIX, KUBERNETES_PREFIX];
         self.metadata = ObjectMeta {
             creation_timestamp: metadata.creation_timestamp.clone(),
-            annotations: chosen(&metadata, &read),
+            annotations: chosen(&metadata, &READ_PREFIXES),
             ..identity(metadata)
         };
         Trimmed {
@@ -146,13 +144,25 @@ impl Trim for Secret {
     const KIND: Kind = Kind::Secret;
 
     fn trim(self) -> Trimmed {
+        let is_challenge = |type_: &String| type_ == CHALLENGE_TYPE;
+        let type_ = self.type_.filter(is_challenge);
+        let fields = match type_ {
+            Some(_) => &[CHALLENGE_FIELD][..],
+            None => &CERTIFICATE_FIELDS,
+        };
         let mut data = self.data;
         if let Some(data) = &mut data {
-            data.retain(|name, _| CERTIFICATE_FIELDS.contains(&name.as_str()));
+            data.retain(|name, _| fields.contains(&name.as_str()));
         }
+        let annotations = chosen(&self.metadata, &[OWNER_MARK]);
+        let metadata = identity(self.metadata);
         let secret = Self {
-            metadata: identity(self.metadata),
+            metadata: ObjectMeta {
+                annotations,
+                ..metadata
+            },
             data,
+            type_,
             ..Self::default()
         };
         Content::Secret(SecretObject::new(Arc::new(secret))).into()

@@ -6,12 +6,7 @@ use std::sync::Arc;
 use portreeve_translate::{Content, Kind, Object, ObjectKey, Snapshot};
 
 use crate::changed::Changed;
-
-/// Whether objects of a kind count whatever their namespace: classes have none, and their settings
-/// are in the controller's.
-pub(crate) fn is_everybodys(kind: Kind) -> bool {
-    matches!(kind, Kind::IngressClass | Kind::ConfigMap)
-}
+use crate::watched::Watched;
 
 /// The objects that count.
 pub(crate) struct View {
@@ -43,12 +38,12 @@ impl View {
     }
 
     /// Whether an object counts.
-    pub(crate) fn has(&self, kind: Kind, key: &ObjectKey) -> bool {
+    pub(crate) fn has(&self, kind: Watched, key: &ObjectKey) -> bool {
         let counts = |all: &BTreeSet<_>| all.contains(&key.namespace);
         match kind {
             // Those that do not count are not even listed.
-            Kind::Namespace => self.has_namespaces,
-            kind => is_everybodys(kind) || self.namespaces.as_ref().is_none_or(counts),
+            Watched::Kind(Kind::Namespace) => self.has_namespaces,
+            kind => kind.is_everybodys() || self.namespaces.as_ref().is_none_or(counts),
         }
     }
 

@@ -13,9 +13,10 @@ use std::sync::Arc;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::{Digest, Sha256};
 
+use crate::challenge::Challenge;
 use crate::host::HostPattern;
 use crate::key::{CertKey, Token, UpstreamKey};
-use crate::route::{Origin, Protocol, Route};
+use crate::route::{Protocol, Route};
 use crate::secret::Secret;
 use crate::target::Targets;
 
@@ -29,7 +30,7 @@ pub struct Config {
     pub upstreams: BTreeMap<UpstreamKey, Shared<Upstream>>,
     /// Certificates, each with the names it is served for.
     pub certs: BTreeMap<CertKey, Shared<Cert>>,
-    /// ACME HTTP-01 challenges that are being answered now.
+    /// ACME challenges that are being answered now.
     pub challenges: BTreeMap<Token, Shared<Challenge>>,
 }
 
@@ -122,17 +123,6 @@ pub struct Cert {
     pub key: Secret<String>,
     /// When the leaf expires, in seconds since 1970.
     pub not_after: i64,
-}
-
-/// The answer to one ACME HTTP-01 challenge (RFC 8555, section 8.3).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Challenge {
-    /// The Ingress whose certificate is being proven.
-    pub origin: Origin,
-    /// The name being proven; the token is answered for no other.
-    pub host: HostPattern,
-    /// What to answer.
-    pub key_authorization: Box<str>,
 }
 
 /// A resource behind a shared pointer, with the hash of its content beside it.

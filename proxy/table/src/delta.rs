@@ -4,7 +4,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::config::{Cert, Challenge, Config, Host, Shared, Upstream};
+use crate::challenge::Challenge;
+use crate::config::{Cert, Config, Host, Shared, Upstream};
 use crate::key::ResourceKey;
 
 /// What a proxy has: the hash of each of its resources.

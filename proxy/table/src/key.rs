@@ -111,14 +111,15 @@ impl FromStr for CertKey {
     }
 }
 
-/// An ACME HTTP-01 token (RFC 8555, section 8.3): base64url letters only.
+/// The token of an ACME challenge (RFC 8555, section 8.3; RFC 8737, section 3): base64url letters
+/// only.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Token(Box<str>);
 
 serde_as_text!(Token);
 
 impl Token {
-    /// The token as it stands in the challenge's path.
+    /// The token as it stands in the path of an HTTP-01 challenge.
     pub fn as_str(&self) -> &str {
         &self.0
     }

@@ -6,12 +6,14 @@
 
 #![forbid(unsafe_code)]
 
+mod challenge;
 mod compile;
 mod config;
 mod delta;
 mod filter;
 mod header;
 mod host;
+mod identifier;
 mod key;
 mod legible;
 mod lenient;
@@ -29,12 +31,14 @@ mod target;
 mod text;
 mod wire;
 
+pub use challenge::{Challenge, ChallengeKind, ChallengeKindError};
 pub use compile::{CompiledHost, CompiledRoute, Matched, Rejected, Table, Target};
-pub use config::{Cert, Challenge, Config, Endpoint, External, Host, Shared, Stage, Upstream};
+pub use config::{Cert, Config, Endpoint, External, Host, Shared, Stage, Upstream};
 pub use delta::{Delta, Have, Resource};
 pub use filter::{Filter, Ranges, RangesError};
 pub use header::is_hop_by_hop;
 pub use host::{HostError, HostPattern, Hosts};
+pub use identifier::{Identifier, IdentifierError};
 pub use key::{CertKey, KeyError, ResourceKey, Token, UpstreamKey, Via};
 pub use legible::legible;
 pub use lenient::lenient;

@@ -15,6 +15,7 @@
 mod harness;
 
 mod accesslog;
+mod acme;
 mod balancing;
 mod controller;
 mod directory;

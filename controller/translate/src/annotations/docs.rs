@@ -11,7 +11,7 @@ pub fn docs() -> String {
     let mut text = format!(
         "# Annotations\n\n\
          <!-- Made from controller/translate/src/annotations; rewrite it with `UPDATE=1 cargo test -p portreeve-translate`. -->\n\n\
-         Every annotation is read under `{OWN_PREFIX}` and under `{NGINX_PREFIX}`.\n\
+         Every annotation is read under `{OWN_PREFIX}` and, where nothing else is said, under `{NGINX_PREFIX}`.\n\
          Where both are given, `{OWN_PREFIX}` wins.\n\
          Values are texts, so numbers and booleans stand in quotes; an empty value counts as none.\n\
          Booleans are `true` and `false`, also as `1`, `t`, `T`, `TRUE`, `True` and `0`, `f`, `F`, `FALSE`, `False`.\n\
@@ -41,6 +41,7 @@ fn describe(text: &mut String, annotation: &Annotation) {
         example,
         doc,
         holds,
+        is_own,
         effect,
     } = annotation;
     let alias = alias
@@ -56,6 +57,9 @@ fn describe(text: &mut String, annotation: &Annotation) {
         "\n- Example: `{name}: {example:?}`\n- {}\n",
         fate(effect, default)
     );
+    if *is_own {
+        let _ = writeln!(text, "- Read under `{OWN_PREFIX}` alone.");
+    }
     let guards = POLICIES.iter().filter(|policy| policy.guards(*holds));
     for policy in guards {
         let _ = writeln!(text, "- The policy `{}` {}.", policy.name, policy.refuses);

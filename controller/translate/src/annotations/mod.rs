@@ -4,6 +4,7 @@
 //! protection that cannot be given leaves its routes open.
 
 mod access;
+mod acme;
 mod affinity;
 mod auth;
 mod backend;
@@ -25,7 +26,7 @@ pub(crate) use cookie::is_attribute;
 pub use docs::docs;
 pub use policies::{POLICIES, Policy};
 pub use settings::{
-    AffinitySettings, BackendProtocol, RedirectSettings, RetryConditions, Settings,
+    AcmeSettings, AffinitySettings, BackendProtocol, RedirectSettings, RetryConditions, Settings,
     UpstreamSettings,
 };
 pub use table::{
@@ -44,6 +45,16 @@ pub const OWN_PREFIX: &str = "portreeve.dev/";
 
 /// ingress-nginx's prefix, under which every annotation is read as well.
 pub const NGINX_PREFIX: &str = "nginx.ingress.kubernetes.io/";
+
+/// How the annotations begin that are read of an Ingress: what begins otherwise need not be kept.
+pub const READ_PREFIXES: [&str; 5] = [
+    NGINX_PREFIX,
+    OWN_PREFIX,
+    // `ingress.class` and `tls-acme`, which are older than controllers' own prefixes.
+    "kubernetes.io/",
+    "cert-manager.io/cluster-issuer",
+    "cert-manager.io/issuer",
+];
 
 /// What the annotations of an Ingress come to.
 #[derive(Debug, Default)]
@@ -84,14 +95,15 @@ pub(crate) fn read(
     let mut unknown = Vec::new();
     for (key, value) in annotations {
         let prefixes = [NGINX_PREFIX, OWN_PREFIX].into_iter();
-        let Some(name) = prefixes
-            .filter_map(|prefix| key.strip_prefix(prefix))
+        let Some((prefix, name)) = prefixes
+            .filter_map(|prefix| Some((prefix, key.strip_prefix(prefix)?)))
             .next()
         else {
             continue;
         };
         let value = value.trim();
-        match table::find(name) {
+        let is_here = |annotation: &&Annotation| !annotation.is_own || prefix == OWN_PREFIX;
+        match table::find(name).filter(is_here) {
             None => unknown.push((key.as_str(), name)),
             Some(annotation) if value.is_empty() => {
                 reading.diagnostics.extend(empty(object, annotation, key));

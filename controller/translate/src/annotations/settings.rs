@@ -5,6 +5,8 @@ use portreeve_table::{
     AffinityMode, HashKey, HostPattern, Location, Policy, Protocol, Ranges, RetryOn, Template,
 };
 
+use crate::acme::{ChallengeChoice, KeyType};
+
 /// What the annotations of one Ingress say. `None` and empty mean that nothing was said.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Settings {
@@ -32,6 +34,21 @@ pub struct Settings {
     pub allow: Option<Ranges>,
     /// `denylist-source-range`.
     pub deny: Option<Ranges>,
+    /// The annotations about certificates by ACME.
+    pub acme: AcmeSettings,
+}
+
+/// `acme` and its relatives.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AcmeSettings {
+    /// `acme`.
+    pub wanted: Option<bool>,
+    /// `acme-profile`.
+    pub profile: Option<Box<str>>,
+    /// `acme-key-type`.
+    pub key_type: Option<KeyType>,
+    /// `acme-challenge`.
+    pub challenge: Option<ChallengeChoice>,
 }
 
 /// `permanent-redirect`, `ssl-redirect` and their relatives.

@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 
 use super::settings::Settings;
 use super::value::ValueError;
-use super::{access, affinity, auth, backend, observe, routing, tls, traffic};
+use super::{access, acme, affinity, auth, backend, observe, routing, tls, traffic};
 
 /// One annotation.
 #[derive(Clone, Copy, Debug)]
@@ -27,6 +27,9 @@ pub struct Annotation {
     pub doc: &'static str,
     /// What its value is to whoever guards a cluster.
     pub holds: Holds,
+    /// Whether it is ours alone: ingress-nginx has none of its name, so it is not read under that
+    /// prefix.
+    pub is_own: bool,
     /// What is done about it.
     pub effect: Effect,
 }
@@ -104,6 +107,7 @@ pub(super) const UNSET: Annotation = Annotation {
     example: "",
     doc: "",
     holds: Holds::Setting,
+    is_own: false,
     effect: Effect::Hint,
 };
 
@@ -117,13 +121,14 @@ pub struct Group {
 }
 
 /// Every annotation, in groups.
-pub const ANNOTATIONS: [Group; 8] = [
+pub const ANNOTATIONS: [Group; 9] = [
     routing::GROUP,
     backend::GROUP,
     affinity::GROUP,
     access::GROUP,
     auth::GROUP,
     tls::GROUP,
+    acme::GROUP,
     traffic::GROUP,
     observe::GROUP,
 ];

@@ -84,6 +84,10 @@ fn one(object: &ObjectRef, key: &str, name: &str) -> Diagnostic {
             "There is no annotation of this name any more, or not here; it does nothing.".into(),
             (*instead).into(),
         ),
+        (None, Some(near)) if near == name => (
+            format!("There is no annotation of this name but under {OWN_PREFIX}; it does nothing."),
+            format!("{OWN_PREFIX}{name}"),
+        ),
         (None, Some(near)) => (
             format!("There is no annotation of this name; did you mean {near}? It does nothing."),
             key.replace(name, near),

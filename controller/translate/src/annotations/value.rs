@@ -8,6 +8,8 @@ use portreeve_table::{
     shorten,
 };
 
+use crate::acme::{ChallengeChoice, KeyType};
+
 use super::settings::{BackendProtocol, RetryConditions};
 
 /// Why a value cannot be used, and what to write.
@@ -47,6 +49,43 @@ pub(super) fn boolean(text: &str) -> Parsed<bool> {
         "1" | "t" | "T" | "true" | "TRUE" | "True" => Ok(true),
         "0" | "f" | "F" | "false" | "FALSE" | "False" => Ok(false),
         _ => error("is neither true nor false", "\"true\" or \"false\""),
+    }
+}
+
+/// A kind of key.
+pub(super) fn key_type(text: &str) -> Parsed<KeyType> {
+    let kind = text.parse();
+    kind.or_else(|_| {
+        error(
+            "is not a kind of key",
+            KeyType::ALL.map(KeyType::as_str).join(", "),
+        )
+    })
+}
+
+/// Kinds of challenges.
+pub(super) fn challenge(text: &str) -> Parsed<ChallengeChoice> {
+    let choice = text.parse();
+    choice.or_else(|_| {
+        error(
+            "is not a choice of challenges",
+            "http-01, tls-alpn-01 or any",
+        )
+    })
+}
+
+/// How long the name of a profile may be, in bytes.
+const PROFILE: usize = 64;
+
+/// The name of an authority's profile.
+pub(super) fn profile(text: &str) -> Parsed<Box<str>> {
+    let legal = |b: u8| b.is_ascii_alphanumeric() || b"-_.".contains(&b);
+    match text.len() <= PROFILE && text.bytes().all(legal) {
+        true => Ok(text.into()),
+        false => error(
+            "is not the name of a profile",
+            "letters, digits, -, _ and .",
+        ),
     }
 }
 

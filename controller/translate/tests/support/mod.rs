@@ -140,6 +140,18 @@ impl Case {
                     });
                 }
                 ("externalNames", Value::Bool(on)) => options.external_names = *on,
+                ("acme", Value::Bool(on)) => options.acme = *on,
+                ("tlsAcme", Value::Bool(on)) => options.tls_acme = *on,
+                ("acmeAllowed", Value::Array(allowed)) => {
+                    let allowed = allowed.iter().map(|pair| {
+                        let (namespace, host) = pair.as_str().unwrap().split_once('=').unwrap();
+                        (namespace.to_string(), host.parse().unwrap())
+                    });
+                    options.acme_allowed = allowed.collect();
+                }
+                ("challenges", Value::String(namespace)) => {
+                    options.challenges = Some(namespace.clone());
+                }
                 ("classByName", Value::Bool(on)) => {
                     options.class_by_name = if *on { ByName::Yes } else { ByName::No };
                 }

@@ -11,7 +11,13 @@ use serde_json::{Value, json};
 /// The certificates to order, as text.
 pub(crate) fn wants(wants: &[CertificateWanted]) -> String {
     let each = wants.iter().map(|want| {
-        let wanted = json!({ "names": want.names, "for": want.origin.to_string() });
+        let wanted = json!({
+            "names": want.names,
+            "for": want.origin.to_string(),
+            "profile": want.profile,
+            "key": want.key_type.map(|kind| kind.to_string()),
+            "challenge": want.challenge.map(|choice| choice.to_string()),
+        });
         format!("wanted {}: {}\n", want.secret, flow(&wanted))
     });
     each.collect()
@@ -39,6 +45,9 @@ pub(crate) fn config(config: &Config, with_origin: bool) -> String {
     }
     for (key, cert) in &config.certs {
         text += &format!("{key}: {}\n", flow(&json!({ "names": cert.names })));
+    }
+    for (token, challenge) in &config.challenges {
+        text += &format!("challenge {token}: {}\n", flow(&json!(**challenge)));
     }
     text
 }

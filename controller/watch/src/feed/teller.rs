@@ -8,10 +8,11 @@ use super::error::Error;
 use crate::event::{Event, Message};
 use crate::health::Vitals;
 use crate::problem::{Problem, Report};
+use crate::watched::Watched;
 
 /// Tells for one kind.
 pub(crate) struct Teller {
-    pub kind: Kind,
+    pub kind: Watched,
     pub out: mpsc::Sender<Message>,
     pub vitals: Vitals,
     pub report: Report,
@@ -48,7 +49,7 @@ impl Teller {
     pub(super) fn unreadable(&self, object: Option<&ObjectKey>, why: &str) {
         self.vitals.update(|health| health.unreadable += 1);
         // The reason may quote the data.
-        let shown = match self.kind {
+        let shown = match self.kind.kind() {
             Kind::Secret => "",
             _ => why,
         };

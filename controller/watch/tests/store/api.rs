@@ -33,7 +33,7 @@ pub(crate) struct Stream {
     lines: Sender<Bytes, Infallible>,
 }
 
-pub(crate) const KINDS: [&str; 7] = [
+pub(crate) const KINDS: [&str; 8] = [
     "ingresses",
     "ingressclasses",
     "services",
@@ -41,6 +41,8 @@ pub(crate) const KINDS: [&str; 7] = [
     "secrets",
     "namespaces",
     "configmaps",
+    // Secrets of another type, which have a watch of their own.
+    "challenges",
 ];
 
 impl Api {
@@ -79,12 +81,19 @@ async fn ask(calls: &Calls, uri: &Uri) -> Response<Body> {
     let (reply, answer) = oneshot::channel();
     let path = uri.path().to_string();
     let query = uri.query().unwrap_or_default();
-    let query = query.split('&').filter_map(|pair| pair.split_once('='));
-    let query = query
+    let pairs = query.split('&').filter_map(|pair| pair.split_once('='));
+    let given = pairs
         .map(|(name, value)| (name.into(), value.into()))
         .collect();
     let kind = path.rsplit('/').next().unwrap_or_default().to_string();
+    let is_challenges = query.contains("acme-challenge");
+    let kind = if is_challenges {
+        "challenges".into()
+    } else {
+        kind
+    };
     let sender = calls.lock().unwrap()[&kind].clone();
+    let query = given;
     let _ = sender.send(Call { path, query, reply });
     match answer.await {
         Ok(answer) => answer,

@@ -1,5 +1,6 @@
 //! Objects as an API server writes them.
 
+use k8s_openapi::ByteString;
 use serde_json::{Value, json};
 
 fn metadata(namespace: &str, name: &str, version: u64) -> Value {
@@ -86,4 +87,20 @@ pub(crate) fn reached_at(mut object: Value, address: &str, version: u64) -> Valu
 /// Settings of a class.
 pub(crate) fn config_map(namespace: &str, name: &str, version: u64) -> Value {
     json!({"metadata": metadata(namespace, name, version), "data": {"profile": "nginx"}})
+}
+
+/// A Secret of one challenge, in a namespace, whose token is its name.
+pub(crate) fn challenge(namespace: &str, name: &str, version: u64) -> Value {
+    let entry = json!({
+        "token": name,
+        "host": "a.example",
+        "keyAuthorization": format!("{name}.thumbprint"),
+        "ingress": {"namespace": "shop", "name": "web"},
+    });
+    let list = json!([entry]).to_string();
+    json!({
+        "metadata": metadata(namespace, name, version),
+        "type": "portreeve.dev/acme-challenge",
+        "data": {"challenges.json": ByteString(list.into_bytes())},
+    })
 }

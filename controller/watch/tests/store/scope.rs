@@ -3,7 +3,7 @@
 use portreeve_watch::{Kinds, Scope};
 use serde_json::json;
 
-use crate::objects::{class, config_map, ingress, ingress_in, namespace, slice};
+use crate::objects::{challenge, class, config_map, ingress, ingress_in, namespace, slice};
 use crate::world::{World, in_time};
 
 #[tokio::test(start_paused = true)]
@@ -147,4 +147,57 @@ async fn settings_of_classes_count_whichever_namespaces_do_and_may_be_forbidden(
         .await;
     assert!(world.changed().await.routes);
     assert_eq!(said(&world), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn challenges_of_one_namespace_count_beside_certificates_and_may_be_forbidden() {
+    let kinds = Kinds::all().with_challenges("portreeve");
+    let mut world = World::of(Scope::Selected("team=web".into()), kinds);
+    let kinds = ["ingresses", "ingressclasses", "services", "endpointslices"];
+    let mut watches = world.empty(&kinds).await;
+    watches.0.push(world.api.lists("namespaces", &[]).await);
+    let certificates = in_time(world.api.asked("secrets")).await;
+    assert!(certificates.has("fieldSelector", "type%3Dkubernetes.io%2Ftls"));
+    let mut certificates = certificates.streams();
+    certificates.is_whole("100").await;
+    let asked = in_time(world.api.asked("challenges")).await;
+    assert_eq!(asked.path, "/api/v1/namespaces/portreeve/secrets");
+    let selector = "type%3Dportreeve.dev%2Facme-challenge";
+    assert!(asked.has("fieldSelector", selector), "{:?}", asked.query);
+    asked.fails(403);
+    world.changed().await;
+    let answered = |world: &World| -> Vec<String> {
+        let snapshot = world.store.snapshot().expect("everything is known");
+        let options = portreeve_translate::Options {
+            challenges: Some("portreeve".into()),
+            ..portreeve_translate::Options::standalone()
+        };
+        let config = portreeve_translate::translate(&snapshot, &options).config;
+        config.challenges.keys().map(ToString::to_string).collect()
+    };
+    assert!(answered(&world).is_empty() && world.health("Challenge").is_forbidden);
+
+    let first = [challenge("portreeve", "one", 3)];
+    let mut challenges = in_time(world.api.lists("challenges", &first)).await;
+    assert!(world.changed().await.routes);
+    assert_eq!(
+        answered(&world),
+        ["one"],
+        "although its namespace does not count"
+    );
+    challenges
+        .says("ADDED", &challenge("portreeve", "two", 101))
+        .await;
+    assert!(world.changed().await.routes);
+    assert_eq!(answered(&world), ["one", "two"]);
+    // A list of certificates says nothing of challenges, which are Secrets as well.
+    certificates.fails(410).await;
+    let _certificates = in_time(world.api.lists("secrets", &[])).await;
+    world.unchanged().await;
+    assert_eq!(answered(&world), ["one", "two"]);
+    challenges
+        .says("DELETED", &challenge("portreeve", "one", 102))
+        .await;
+    assert!(world.changed().await.routes);
+    assert_eq!(answered(&world), ["two"]);
 }

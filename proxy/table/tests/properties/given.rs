@@ -7,9 +7,9 @@ use std::str::FromStr;
 
 use http::{HeaderMap, HeaderName, Method};
 use portreeve_table::{
-    Action, Cert, Challenge, Conditions, Config, Endpoint, Host, HostPattern, NormalPath, Origin,
-    PathMatch, PathRegex, Protocol, Route, Secret, Shared, Stage, Target, Text, Upstream,
-    ValueMatch,
+    Action, Cert, Challenge, ChallengeKind, Conditions, Config, Endpoint, Host, HostPattern,
+    NormalPath, Origin, PathMatch, PathRegex, Protocol, Route, Secret, Shared, Stage, Target, Text,
+    Upstream, ValueMatch,
 };
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -143,11 +143,14 @@ fn cert() -> impl Strategy<Value = Shared<Cert>> {
 }
 
 fn challenge() -> impl Strategy<Value = Shared<Challenge>> {
-    "[a-z]{4}".prop_map(|answer| {
+    let kinds = select(vec![ChallengeKind::Http01, ChallengeKind::TlsAlpn01]);
+    let hosts = select(&["a.x", "192.0.2.1", "2001:db8::1"][..]);
+    ("[a-z]{4}", hosts, kinds).prop_map(|(answer, host, kind)| {
         Shared::new(Challenge {
             origin: origin(),
-            host: "a.x".parse().unwrap(),
+            host: host.parse().unwrap(),
             key_authorization: answer.into(),
+            kind,
         })
     })
 }

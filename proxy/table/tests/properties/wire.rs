@@ -1,8 +1,8 @@
 //! What is sent arrives, whatever the other side does not know of it.
 
 use portreeve_table::{
-    Action, Config, Delta, Filter, Have, Hello, Lines, PathMatch, Policy, Route, SCHEMA, SKEW,
-    Table, ToController, ToProxy, Told, TooFar,
+    Action, ChallengeKind, Config, Delta, Filter, Have, Hello, Lines, PathMatch, Policy, Route,
+    SCHEMA, SKEW, Table, ToController, ToProxy, Told, TooFar,
 };
 use proptest::prelude::*;
 use serde_json::{Value, from_str, json, to_string};
@@ -287,6 +287,41 @@ fn of_what_a_newer_controller_says_only_what_is_unknown_is_closed() {
     // A field that is new takes nothing from what is known beside it.
     let upstream = config.upstreams.values().next().unwrap();
     assert_eq!(upstream.endpoints.len(), 2);
+}
+
+/// What came before there were kinds of challenges says none, and is HTTP-01; a kind that is not
+/// known is told, and answered by nobody.
+#[test]
+fn a_challenge_without_a_kind_is_http_01_and_one_of_an_unknown_kind_is_none() {
+    let challenge = |kind: &str| {
+        format!(
+            r#"{{"hash":"1","value":{{"origin":{{"namespace":"shop","name":"web"}},"host":"a.x","key_authorization":"t.k"{kind}}}}}"#
+        )
+    };
+    let (old, tls, new) = (
+        challenge(""),
+        challenge(r#","kind":"tls-alpn-01""#),
+        challenge(r#","kind":"smoke-01""#),
+    );
+    let upsert =
+        format!(r#"{{"challenge/old":{old},"challenge/tls":{tls},"challenge/new":{new}}}"#);
+    let part = format!("{{\"delta\":{{\"seq\":7,\"upsert\":{upsert}}}}}\n");
+    let (delta, told) = read([part, "{\"synced\":{\"seq\":7}}\n".to_string()]);
+    let told: Vec<_> = told.iter().map(|told| &*told.key).collect();
+    assert_eq!(told, ["challenge/new"]);
+    let config = Config::default().apply(delta);
+    let kinds: Vec<_> = config.challenges.values().map(|it| it.kind).collect();
+    assert_eq!(kinds, [ChallengeKind::Http01, ChallengeKind::TlsAlpn01]);
+    // Nor does one of our own say it, so that it is the same to those before.
+    let said: Vec<_> = config
+        .challenges
+        .values()
+        .map(|it| to_string(&**it).unwrap())
+        .collect();
+    assert!(
+        !said[0].contains("kind") && said[1].ends_with(r#""kind":"tls-alpn-01"}"#),
+        "{said:?}"
+    );
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Certificates for tests, and a client that takes any and says which it was shown.
 
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 
@@ -84,6 +84,16 @@ impl TlsClient {
         alpn: &[&[u8]],
         versions: &[&'static SupportedProtocolVersion],
     ) -> Self {
+        Self::attempt(to, name, alpn, versions).unwrap()
+    }
+
+    /// The same where the handshake may fail.
+    pub fn attempt(
+        to: SocketAddr,
+        name: Option<&str>,
+        alpn: &[&[u8]],
+        versions: &[&'static SupportedProtocolVersion],
+    ) -> io::Result<Self> {
         let mut config = ClientConfig::builder_with_provider(Arc::new(default_provider()))
             .with_protocol_versions(versions)
             .unwrap()
@@ -100,9 +110,16 @@ impl TlsClient {
         tcp.set_read_timeout(Some(SOON)).unwrap();
         let mut stream = StreamOwned::new(connection, tcp);
         while stream.conn.is_handshaking() {
-            stream.conn.complete_io(&mut stream.sock).unwrap();
+            stream.conn.complete_io(&mut stream.sock)?;
         }
-        Self(stream)
+        Ok(Self(stream))
+    }
+
+    /// Everything until the other side says that it is done.
+    pub fn read_to_end(&mut self) -> io::Result<Vec<u8>> {
+        let mut read = Vec::new();
+        self.0.read_to_end(&mut read)?;
+        Ok(read)
     }
 
     /// The certificate that was shown.
