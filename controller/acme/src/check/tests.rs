@@ -1,3 +1,5 @@
+//! Certificates that are not what was ordered.
+
 use jiff::ToSpan;
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, PKCS_ECDSA_P256_SHA256,

@@ -1,3 +1,5 @@
+//! Keys of every type, and the requests made with them.
+
 use x509_parser::certification_request::X509CertificationRequest;
 use x509_parser::extensions::{GeneralName, ParsedExtension};
 use x509_parser::prelude::FromDer;

@@ -1,3 +1,5 @@
+//! What every failure says, and what it advises.
+
 use super::*;
 
 #[test]

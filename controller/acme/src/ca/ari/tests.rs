@@ -1,3 +1,5 @@
+//! What a CA may say about renewals.
+
 use super::*;
 
 fn answer(body: &str, retry_after: Option<&str>) -> Response<Bytes> {

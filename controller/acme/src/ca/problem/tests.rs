@@ -1,3 +1,5 @@
+//! Problem documents as CAs write them.
+
 use http::StatusCode;
 
 use super::*;
