@@ -21,6 +21,12 @@ control_plane_dir() {
     echo "$cache/control-plane-$(cat "${sources[@]}" | sha256sum | cut -c1-12)"
 }
 
+# The same for what works beside us in a cluster.
+peers_dir() {
+    local sources=(loadtest/peers/go.mod loadtest/peers/go.sum loadtest/peers/build.sh)
+    echo "$cache/peers-$(cat "${sources[@]}" | sha256sum | cut -c1-12)"
+}
+
 deny_version=0.20.2
 deny_dir=$cache/cargo-deny-$deny_version
 

@@ -1,7 +1,7 @@
 #!/bin/bash
 # setup.sh WHAT...: makes sure that what is needed to `build`, `test` or `bench`, or for a test
-# `cluster`, is there. It installs Debian packages, builds the test tools and the control plane once,
-# and names everything it cannot get.
+# `cluster`, is there. It installs Debian packages, builds once the test tools, the control plane and
+# what tests have beside us in a cluster, and names everything it cannot get.
 . "$(dirname "$0")/common.sh"
 
 rust_needed=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
@@ -80,6 +80,11 @@ tools() {
     loadtest/tools/build.sh "$(tools_dir)" || fail "Could not build the test tools of loadtest/tools."
 }
 
+peers() {
+    go_for "cert-manager"
+    loadtest/peers/build.sh "$(peers_dir)" || fail "Could not build cert-manager of loadtest/peers."
+}
+
 # KUBEBUILDER_ASSETS, the ecosystem's name for a folder with etcd, kube-apiserver and kubectl, goes
 # before what is built here.
 control_plane() {
@@ -101,7 +106,7 @@ builds=()
 for what in "$@"; do
     case $what in
     build) packages "${build_packages[@]}" && rust ;;
-    test) packages "${test_packages[@]}" && components && builds+=(deny tools) ;;
+    test) packages "${test_packages[@]}" && components && builds+=(deny tools peers) ;;
     cluster) packages "${cluster_packages[@]}" && builds+=(control_plane) ;;
     bench) packages "${bench_packages[@]}" ;;
     *) fail "setup.sh knows build, test, cluster and bench, not $what." ;;

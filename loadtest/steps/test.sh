@@ -5,9 +5,10 @@
 # so that `cargo test` alone needs nothing; here they run, and what they need must be there.
 . "$(dirname "$0")/common.sh"
 
-export PORTREEVE_TOOLS PORTREEVE_CONTROL_PLANE CARGO_TERM_COLOR=${CARGO_TERM_COLOR:-never}
+export PORTREEVE_TOOLS PORTREEVE_CONTROL_PLANE PORTREEVE_PEERS CARGO_TERM_COLOR=${CARGO_TERM_COLOR:-never}
 PORTREEVE_TOOLS=$(tools_dir)
 PORTREEVE_CONTROL_PLANE=$(control_plane_dir)
+PORTREEVE_PEERS=$(peers_dir)
 times=()
 
 step() { # NAME COMMAND...
@@ -63,7 +64,7 @@ ignored() { # TEST: the tests of one file that cargo test leaves out
 }
 
 in_cluster() { # ignored TEST: the same within a Kubernetes cluster of its own
-    "$(built dev)/portreeve-cluster" run -- \
+    "$(built dev)/portreeve-cluster" run --image "acmesolver=$PORTREEVE_PEERS/acmesolver {ARGS}" -- \
         cargo test --quiet --locked --workspace --test "$2" -- --ignored
 }
 
@@ -89,6 +90,7 @@ step "policies" in_cluster ignored policies
 step "statuses and Events" in_cluster ignored writes
 step "authorities of the admission webhook" in_cluster ignored authorities
 step "what an Ingress means in a cluster" in_cluster ignored semantics
+step "certificates of cert-manager" in_cluster ignored certmanager
 step "reviews" in_cluster ignored webhook
 together
 step "measurements, small" in_cluster ignored measure
