@@ -21,6 +21,7 @@ mod dispatch;
 #[cfg(test)]
 mod docs;
 mod drain;
+mod early;
 mod error;
 mod filters;
 mod forward;

@@ -23,9 +23,9 @@ use crate::record::Record;
 use crate::state::Generation;
 use crate::target::Target;
 use crate::worker::Worker;
-use crate::{challenge, dispatch, filters, forward, respond};
+use crate::{challenge, dispatch, early, filters, forward, respond};
 
-type Matched<'t> = portreeve_table::Matched<'t, Arc<RouteMetrics>>;
+pub(crate) type Matched<'t> = portreeve_table::Matched<'t, Arc<RouteMetrics>>;
 
 /// A response, and what streams behind it.
 pub(crate) struct Reply {
@@ -68,7 +68,7 @@ pub(crate) async fn handle(
         // Until somebody reads it to its end, closing must wait for what is still coming.
         conn.activity.leave_unread();
     }
-    let generation = worker.generation();
+    let generation = early::generation(&worker, &parts).await;
     let incomer = Incomer {
         parts,
         body,
@@ -150,7 +150,8 @@ async fn serve(
 #[derive(Clone, Copy)]
 struct NoServer;
 
-fn find<'t>(
+/// The route that takes a request.
+pub(crate) fn find<'t>(
     generation: &'t Generation,
     target: &Target,
     parts: &Parts,

@@ -18,7 +18,6 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::accesslog::{AccessLog, Outcome};
 use crate::activity::{Activity, Patience};
-use crate::choice;
 use crate::descriptors::Descriptors;
 use crate::drain::Drain;
 use crate::error::Reason;
@@ -27,6 +26,7 @@ use crate::metrics::{Metrics, WorkerMetrics};
 use crate::state::{Current, Local, Pinned};
 use crate::timer::{Clock, TICK};
 use crate::upstream::{Connector, Pool};
+use crate::{choice, early};
 
 /// Idle connections to endpoints are looked at every so many ticks.
 const PRUNE_EVERY: u64 = 10;
@@ -55,6 +55,8 @@ pub(crate) struct Worker {
     pub(crate) descriptors: Descriptors,
     /// How many clients may be told at once that there is no room for them.
     pub(crate) refusing: Arc<Semaphore>,
+    /// How many challenges may wait at once for somebody to answer them.
+    pub(crate) early: Semaphore,
     metrics: Arc<Metrics>,
     idle_counters: WorkerCounters,
     local: Local,
@@ -101,6 +103,7 @@ impl Worker {
             max_connections: shared.max_connections,
             descriptors: shared.descriptors,
             refusing: Arc::new(Semaphore::new(REFUSING)),
+            early: Semaphore::new(early::WAITING),
             metrics: Arc::clone(&shared.metrics),
             idle_counters: Arc::new(WorkerMetrics::new()),
             local: Local::new(Arc::clone(&shared.current)),

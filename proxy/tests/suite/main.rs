@@ -21,6 +21,7 @@ mod controller;
 mod directory;
 mod drain;
 mod duties;
+mod early;
 mod errors;
 mod external;
 mod limits;
