@@ -82,12 +82,12 @@ mod tests {
         write(
             folder.path(),
             1,
-            &files(&[("a", "1"), ("b/c", "1"), ("../x", "no")]),
+            &files(&[("a", "1"), ("b/c", "1"), ("../portreeve-outside", "no")]),
             0o644,
         )
         .unwrap();
         assert_eq!(
-            (read("a"), read("b/c"), read("../x")),
+            (read("a"), read("b/c"), read("../portreeve-outside")),
             (Some("1".into()), Some("1".into()), None)
         );
         let held = fs::canonicalize(folder.path().join("a")).unwrap();
