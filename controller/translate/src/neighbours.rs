@@ -2,9 +2,10 @@
 //! or want a certificate where it does.
 //!
 //! Whoever asks about one Ingress of thousands need not translate them all. What [`translate`]
-//! finds in an object depends on the object itself, on classes and Services, and on the Ingresses that
-//! claim one of its names, or want certificates in one of its Secrets; a property test holds that nothing else does. The one exception is an
-//! Ingress that spends nearly all that its expressions may cost on hosts that it has apart.
+//! finds in an object depends on the object itself, on classes and Services, on the Ingresses that
+//! claim one of its names or want certificates in one of its Secrets, and on who has the names of
+//! those; a property test holds that nothing else does. The one exception is an Ingress that spends
+//! nearly all that its expressions may cost on hosts that it has apart.
 //!
 //! [`translate`]: crate::translate
 
@@ -69,14 +70,21 @@ impl Neighbours {
         let names = names(&claims);
         let asked = names.iter().collect();
         let mut found = self.claimers(&asked);
-        // Whether these are served under their other names depends on who has their hosts.
-        let known = found.iter().filter_map(|key| self.known.get(*key));
-        let hosts = known.flat_map(|known| &known.aliased).collect();
-        found.append(&mut self.claimers(&hosts));
         let secrets = secrets(&claims);
         let ordered = secrets.iter().filter_map(|key| self.by_secret.get(key));
-        found.extend(ordered.flatten());
+        let ordered: BTreeSet<_> = ordered.flatten().collect();
+        // Whether these are served under their other names depends on who has their hosts, and so
+        // does whether a certificate is ordered for those.
+        let aliased = self.known_of(&found).flat_map(|known| &known.aliased);
+        let wanted = self.known_of(&ordered).flat_map(|known| &known.names);
+        let further = self.claimers(&aliased.chain(wanted).collect());
+        found.extend(ordered);
+        found.extend(further);
         snapshot.only(&found).with(candidate)
+    }
+
+    fn known_of(&self, keys: &BTreeSet<&ObjectKey>) -> impl Iterator<Item = &Known> {
+        keys.iter().filter_map(|key| self.known.get(*key))
     }
 
     fn claimers<'s>(&'s self, names: &BTreeSet<&HostPattern>) -> BTreeSet<&'s ObjectKey> {
@@ -144,7 +152,9 @@ fn names(claims: &Claims) -> BTreeSet<HostPattern> {
         let others: Vec<_> = names.iter().filter_map(other_www).collect();
         names.extend(others);
     }
-    if claims.is_catch_all {
+    // What is asked for by an address is for no host of a rule.
+    let by_address = claims.tls.iter().any(|tls| !tls.addresses.is_empty());
+    if claims.is_catch_all || by_address {
         names.insert(HostPattern::Any);
     }
     names
