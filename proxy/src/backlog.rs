@@ -6,37 +6,71 @@
 //! bytes to be sent: no other stream can keep it from going on.
 //!
 //! Bytes are held from when they are read from an endpoint until h2 has sent them. What an endpoint
-//! sends over HTTP/2 is held from when we take it, a frame at a time: before that its window limits
-//! it. Bytes are counted and not the buffers that they lie in, which hyper makes larger.
+//! sends over HTTP/2 is held from when we take it, a frame at a time; what it may send before that
+//! is its window, which is set aside for as long as the stream lives, because it may lie unread.
+//! Bytes are counted and not the buffers that they lie in, which hyper makes larger.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use crate::serve::MAX_STREAMS;
+use crate::stall::PIECE;
+use crate::window::{Window, Windows};
 
-/// What may be held of all responses of a connection, in bytes, when they come over HTTP/1; frames
-/// that come over HTTP/2 are larger than what is read at least.
+/// What may be held of all responses of a connection, in bytes.
 const MAX: usize = 1 << 20;
 /// What is read at once of a stream's response when nothing is free.
 const LEAST: usize = 2 * 1024;
 /// How much a stream may have when nothing is free, in such reads: one with h2, one that hyper
 /// keeps for us, and one of which it gives us one chunk after the other.
 const READS: usize = 3;
-/// What a connection's streams share beside that: the first to come takes it.
-const FREE: usize = MAX - MAX_STREAMS as usize * READS * LEAST;
+/// What any stream may have of its own, from wherever its response comes.
+const OWN: usize = READS * LEAST;
 /// What is free is not given in smaller parts, which would be hardly more than frames' heads.
 const PART: usize = 8 * 1024;
+/// What a connection's streams share beside their own: the first to come takes it. A frame may be
+/// larger than the part that was free for it.
+const FREE: usize = MAX - MAX_STREAMS as usize * OWN - (PIECE - PART);
+/// What of that goes to the streams whose windows are not narrow.
+const WINDOWS: usize = beyond_own(Window::Wide) + beyond_own(Window::Middle);
 
-/// What is held of all responses of a connection, in bytes.
+const _: () = assert!(Window::Narrow.bytes() + Window::Narrow.frame() <= OWN);
+/// A stream that is read has enough of what is left: a frame that is being written and the next.
+const _: () = assert!(WINDOWS + 2 * PIECE <= FREE);
+
+const fn beyond_own(window: Window) -> usize {
+    window.count() * (window.bytes() + window.frame() - OWN)
+}
+
+/// What is held of all responses of a connection.
 #[derive(Debug, Default)]
-pub(crate) struct Backlog(AtomicUsize);
+pub(crate) struct Backlog {
+    /// How much it is beyond what streams may have of their own, in bytes.
+    shared: AtomicUsize,
+    windows: Windows,
+    /// Whether windows are set aside, which happens once: most connections need none, and one that
+    /// does will again.
+    has_windows: AtomicBool,
+}
 
 impl Backlog {
     /// What any stream may take.
     fn free(&self) -> Option<usize> {
-        let free = FREE.saturating_sub(self.0.load(Ordering::Relaxed));
+        let free = FREE.saturating_sub(self.shared.load(Ordering::Relaxed));
         Some(free).filter(|free| *free >= PART)
+    }
+
+    /// A window for one more stream: a narrow one as long as nothing can be set aside.
+    fn window(&self) -> Window {
+        if !self.has_windows.load(Ordering::Relaxed) {
+            if self.shared.load(Ordering::Relaxed) + WINDOWS > FREE {
+                return Window::Narrow;
+            }
+            self.shared.fetch_add(WINDOWS, Ordering::Relaxed);
+            self.has_windows.store(true, Ordering::Relaxed);
+        }
+        self.windows.take()
     }
 }
 
@@ -46,10 +80,14 @@ pub(crate) struct Share {
     all: Arc<Backlog>,
     /// What was read last and not taken yet.
     ahead: AtomicUsize,
-    /// What was taken and h2 was not given yet.
-    taken: AtomicUsize,
     /// What h2 has.
     lent: AtomicUsize,
+    /// What is held: ahead, taken and not given to h2 yet, or lent.
+    held: AtomicUsize,
+    /// What of that is shared.
+    shared: AtomicUsize,
+    /// How much its endpoint may send, if it speaks HTTP/2.
+    window: OnceLock<Window>,
     waiting: Mutex<Option<Waker>>,
 }
 
@@ -58,10 +96,18 @@ impl Share {
         Self {
             all: Arc::clone(all),
             ahead: AtomicUsize::new(0),
-            taken: AtomicUsize::new(0),
             lent: AtomicUsize::new(0),
+            held: AtomicUsize::new(0),
+            shared: AtomicUsize::new(0),
+            window: OnceLock::new(),
             waiting: Mutex::default(),
         }
+    }
+
+    /// How much an endpoint may send over HTTP/2 before it is taken; of all that are asked one
+    /// after the other the same.
+    pub(crate) fn window(&self) -> Window {
+        *self.window.get_or_init(|| self.all.window())
     }
 
     /// How much may be read at once, in bytes: a part of what is free, so that there is some for
@@ -78,8 +124,7 @@ impl Share {
             return;
         }
         let before = self.ahead.swap(bytes, Ordering::Relaxed);
-        self.all.0.fetch_add(bytes, Ordering::Relaxed);
-        self.all.0.fetch_sub(before, Ordering::Relaxed);
+        self.hold(bytes, before);
     }
 
     /// Whether more may be taken.
@@ -87,7 +132,8 @@ impl Share {
         self.all.free().is_some() || self.is_sent()
     }
 
-    /// Ready when more may be taken; until then, the task is woken whenever something was sent.
+    /// Ready when more may be taken; until then, the task is woken when something was sent and more
+    /// may be.
     pub(crate) fn poll_open(&self, cx: &mut Context<'_>) -> Poll<()> {
         if self.is_open() {
             return Poll::Ready(());
@@ -108,21 +154,21 @@ impl Share {
         let ahead = self.ahead.load(Ordering::Relaxed);
         self.ahead
             .store(ahead.saturating_sub(bytes), Ordering::Relaxed);
-        self.taken.fetch_add(bytes, Ordering::Relaxed);
-        let more = bytes.saturating_sub(ahead);
-        self.all.0.fetch_add(more, Ordering::Relaxed);
+        self.hold(bytes.saturating_sub(ahead), 0);
     }
 
     /// h2 is given a part of what was taken.
     pub(crate) fn lend(&self, bytes: usize) {
-        self.taken.fetch_sub(bytes, Ordering::Relaxed);
         self.lent.fetch_add(bytes, Ordering::Relaxed);
     }
 
     /// Holds no longer what h2 has sent.
     pub(crate) fn let_go(&self, bytes: usize) {
-        self.all.0.fetch_sub(bytes, Ordering::Relaxed);
         self.lent.fetch_sub(bytes, Ordering::Relaxed);
+        self.hold(0, bytes);
+        if !self.is_open() {
+            return;
+        }
         // h2 may be locked now: whoever is woken must not run before it is not.
         let waiting = self.waiting().take();
         waiting.into_iter().for_each(Waker::wake);
@@ -133,16 +179,38 @@ impl Share {
         self.lent.load(Ordering::Relaxed) == 0
     }
 
+    /// What it may have before it takes of what is shared.
+    fn own(&self) -> usize {
+        self.window.get().map_or(OWN, |window| window.frame())
+    }
+
+    /// Holds so much more, then so much less.
+    fn hold(&self, more: usize, less: usize) {
+        let held = (self.held.load(Ordering::Relaxed) + more).saturating_sub(less);
+        self.held.store(held, Ordering::Relaxed);
+        let shared = held.saturating_sub(self.own());
+        let before = self.shared.load(Ordering::Relaxed);
+        if shared != before {
+            self.shared.store(shared, Ordering::Relaxed);
+            let more = shared.wrapping_sub(before);
+            self.all.shared.fetch_add(more, Ordering::Relaxed);
+        }
+    }
+
     fn waiting(&self) -> MutexGuard<'_, Option<Waker>> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Drop for Share {
-    /// What was never handed on goes with its stream.
+    /// What was never handed on goes with its stream, and so does its window: not before h2 has
+    /// sent all, because what it has may be a frame that only a wide one allows for.
     fn drop(&mut self) {
-        let left = *self.ahead.get_mut() + *self.taken.get_mut() + *self.lent.get_mut();
-        self.all.0.fetch_sub(left, Ordering::Relaxed);
+        let shared = *self.shared.get_mut();
+        self.all.shared.fetch_sub(shared, Ordering::Relaxed);
+        if let Some(window) = self.window.get() {
+            self.all.windows.give_back(*window);
+        }
     }
 }
 
@@ -175,6 +243,10 @@ mod tests {
         share.lend(bytes);
     }
 
+    fn held(share: &Share) -> usize {
+        share.held.load(Ordering::Relaxed)
+    }
+
     fn is_open(share: &Share) -> bool {
         let cx = &mut Context::from_waker(Waker::noop());
         share.poll_open(cx).is_ready()
@@ -193,30 +265,62 @@ mod tests {
                 }
             }
         }
-        let held = || all.0.load(Ordering::Relaxed);
         assert!(shares.iter().all(|share| !is_open(share)));
-        assert!((FREE - PART..=MAX).contains(&held()), "{}", held());
+        let held: usize = shares.iter().map(held).sum();
+        assert!((FREE - PART..=MAX).contains(&held), "{held}");
         for share in &shares {
             share.let_go(share.lent.load(Ordering::Relaxed));
         }
         assert!(shares.iter().all(is_open));
         drop(shares);
-        assert_eq!(held(), 0);
+        assert_eq!(all.shared.load(Ordering::Relaxed), 0);
+    }
+
+    /// Takes a frame of an endpoint that fills its window, so that it may send as much again.
+    fn pass_frame(share: &Share) -> usize {
+        let frame = share.window().frame();
+        pass(share, frame);
+        frame
     }
 
     #[test]
-    fn frames_of_a_hundred_streams_that_nobody_reads_are_a_frame_each_beside_what_is_free() {
-        const FRAME: usize = 16 * 1024;
+    fn a_hundred_windows_that_nobody_reads_hold_no_more_than_1_mib() {
         let all: Arc<Backlog> = Arc::default();
         let shares: Vec<_> = (0..MAX_STREAMS).map(|_| Share::of(&all)).collect();
-        for share in shares.iter().cycle().take(100 * shares.len()) {
-            if is_open(share) {
-                pass(share, FRAME);
+        let windows = shares.iter().map(|share| share.window().bytes());
+        let mut sent: usize = windows.sum();
+        // The first takes what is shared, all others a frame of their own.
+        for share in &shares {
+            while is_open(share) {
+                sent += pass_frame(share);
             }
         }
-        let held = all.0.load(Ordering::Relaxed);
         assert!(shares.iter().all(|share| !is_open(share)));
-        assert!(held <= FREE + 100 * FRAME, "{held}");
+        assert!((MAX - 4 * PIECE..=MAX).contains(&sent), "{sent}");
+    }
+
+    /// A response that has ended lies with h2 for as long as its client does not take it.
+    #[test]
+    fn what_was_taken_through_a_wide_window_keeps_it() {
+        let all: Arc<Backlog> = Arc::default();
+        let [first, second] = [Share::of(&all), Share::of(&all)];
+        assert_eq!([first.window(), second.window()], [Window::Wide; 2]);
+        pass_frame(&first);
+        assert_eq!(Share::of(&all).window(), Window::Middle);
+        first.let_go(PIECE);
+        drop(first);
+        assert_eq!(Share::of(&all).window(), Window::Wide);
+    }
+
+    #[test]
+    fn nothing_is_set_aside_that_others_hold() {
+        let all: Arc<Backlog> = Arc::default();
+        let [stuck, first, second] = [Share::of(&all), Share::of(&all), Share::of(&all)];
+        pass(&stuck, OWN + FREE - WINDOWS + 1);
+        assert_eq!(first.window(), Window::Narrow);
+        stuck.let_go(1);
+        assert_eq!(first.window(), Window::Narrow, "as it was");
+        assert_eq!(second.window(), Window::Wide);
     }
 
     #[test]
@@ -236,7 +340,7 @@ mod tests {
     }
 
     #[test]
-    fn who_waits_is_woken_for_each_piece_that_is_sent() {
+    fn who_waits_is_woken_when_more_may_be_taken() {
         let all = Arc::default();
         let (share, sibling) = (Share::of(&all), Share::of(&all));
         let woken = Arc::new(Woken::default());
@@ -246,25 +350,25 @@ mod tests {
             share.poll_open(cx).is_ready()
         };
         let count = || woken.0.load(Ordering::Relaxed);
-        pass(&sibling, FREE);
+        pass(&sibling, OWN + FREE);
         pass(&share, LEAST);
         assert!(!is_open());
         assert!(!is_open());
         share.let_go(1);
-        assert_eq!((count(), is_open()), (1, false), "not all of it");
+        assert_eq!((count(), is_open()), (0, false), "not all of it");
         share.let_go(LEAST - 1);
-        assert_eq!((count(), is_open()), (2, true));
+        assert_eq!((count(), is_open()), (1, true));
         share.let_go(0);
-        assert_eq!(count(), 2, "nobody waits");
+        assert_eq!(count(), 1, "nobody waits");
     }
 
     #[test]
     fn nothing_is_read_in_crumbs() {
         let all = Arc::default();
         let (share, sibling) = (Share::of(&all), Share::of(&all));
-        pass(&sibling, FREE - PART);
+        pass(&sibling, OWN + FREE - PART);
         assert_eq!(share.at_once(), PART);
-        pass(&share, 1);
+        pass(&share, OWN + 1);
         assert_eq!((share.at_once(), is_open(&share)), (LEAST, false));
         sibling.let_go(1);
         assert_eq!((share.at_once(), is_open(&share)), (PART, true));
@@ -273,8 +377,8 @@ mod tests {
     #[test]
     fn what_is_read_is_held_once() {
         let all: Arc<Backlog> = Arc::default();
-        let held = || all.0.load(Ordering::Relaxed);
         let share = Share::of(&all);
+        let held = || held(&share);
         share.read(1000);
         share.take(600);
         assert_eq!(held(), 1000, "400 are still ahead");
@@ -290,7 +394,5 @@ mod tests {
         assert!(share.is_sent());
         share.read(5);
         assert_eq!(held(), 5);
-        drop(share);
-        assert_eq!(held(), 0);
     }
 }

@@ -47,6 +47,7 @@ mod trailers;
 mod upgrade;
 mod upload;
 mod upstream;
+mod window;
 mod wiring;
 mod worker;
 

@@ -20,16 +20,15 @@ use tokio::sync::Notify;
 use super::pool::{Answer, Failure, Lease, Pool, PoolKey, Terms, in_time, is_fresh};
 use super::room::{Listening, OpenStream, Room, UNSAID};
 use crate::error::Error;
+use crate::stall::Stall;
 use crate::upload::RequestBody;
+use crate::window::Window;
 
 /// How long a connection may be without a stream.
 const IDLE: Duration = Duration::from_secs(60);
-/// How much of one response an endpoint may send before we have read it, in bytes: what lies there
-/// for a client that reads nothing. A stream carries 64 MB/s over a millisecond.
-const STREAM_WINDOW: u32 = 64 * 1024;
-/// The same for all responses of a connection: enough that the streams of clients that read nothing
-/// leave some for the others.
-const CONNECTION_WINDOW: u32 = 256 * STREAM_WINDOW;
+/// How much of all responses of a connection an endpoint may send before we have read it, in bytes:
+/// enough that the streams of clients that read nothing leave some for the others.
+const CONNECTION_WINDOW: u32 = 16 << 20;
 /// How many connections one endpoint may have that it allows no more streams on: it may want to be
 /// rid of one that way, and have another.
 const MAX_BARRED: usize = 4;
@@ -38,11 +37,12 @@ const OFFERS: usize = 3;
 
 /// The connections, by what they are good for.
 #[derive(Debug, Default)]
-pub(super) struct Shared(Mutex<FxHashMap<PoolKey, Arc<Group>>>);
+pub(super) struct Shared(Mutex<FxHashMap<(PoolKey, Window), Arc<Group>>>);
 
-/// The connections to one endpoint.
-#[derive(Debug, Default)]
+/// The connections to one endpoint whose streams have the same window.
+#[derive(Debug)]
 struct Group {
+    window: Window,
     connections: Mutex<Vec<Multiplexed>>,
     /// Held while dialling, so that a burst of requests opens one connection and not one each.
     dialling: tokio::sync::Mutex<()>,
@@ -58,14 +58,15 @@ struct Multiplexed {
 }
 
 impl Shared {
-    fn group(&self, key: &PoolKey) -> Arc<Group> {
+    fn group(&self, key: &PoolKey, window: Window) -> Arc<Group> {
         let mut groups = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(groups.entry(*key).or_default())
+        let group = groups.entry((*key, window));
+        Arc::clone(group.or_insert_with(|| Arc::new(Group::of(window))))
     }
 
     pub(super) fn prune(&self, now: u64, is_alive: &impl Fn(&SocketAddr) -> bool) {
         let mut groups = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        groups.retain(|key, group| {
+        groups.retain(|(key, _), group| {
             group.lock().retain(|connection| {
                 let idle_since = connection.room.idle_since();
                 let keeps = is_alive(&key.address) && is_fresh(idle_since, now, IDLE);
@@ -77,6 +78,15 @@ impl Shared {
 }
 
 impl Group {
+    fn of(window: Window) -> Self {
+        Self {
+            window,
+            connections: Mutex::default(),
+            dialling: tokio::sync::Mutex::default(),
+            freed: Arc::default(),
+        }
+    }
+
     fn lock(&self) -> MutexGuard<'_, Vec<Multiplexed>> {
         self.connections
             .lock()
@@ -108,10 +118,13 @@ impl Pool {
         request: &mut Option<Request<RequestBody>>,
         terms: Terms<'_>,
     ) -> Result<Answer, Failure> {
+        // A client of HTTP/1 has one response at a time.
+        let window = Stall::current().map_or(Window::Wide, |client| client.share().window());
+        let group = self.shared.group(&key, window);
         let timer = self.clock.timer();
         let mut offers = 0;
         loop {
-            let (mut connection, stream) = self.share(&key, terms.waits).await?;
+            let (mut connection, stream) = self.share(&group, &key, terms.waits).await?;
             let taken = request.take().ok_or(Error::NoEndpoint)?;
             let sending = pin!(connection.sender.try_send_request(taken));
             offers += 1;
@@ -137,16 +150,16 @@ impl Pool {
     /// A connection with room for a stream, and the stream's place on it.
     async fn share(
         &self,
+        group: &Group,
         key: &PoolKey,
         waits: &Timeouts,
     ) -> Result<(Multiplexed, OpenStream), Error> {
-        let group = self.shared.group(key);
         if let Some(found) = group.find() {
             return Ok(found);
         }
         // Dialling is rare, and its future large: every request would carry it along. Waiting for
         // somebody else's dialling is part of connecting, or a queue would outlast every limit.
-        let joining = Box::pin(self.join(&group, key, waits));
+        let joining = Box::pin(self.join(group, key, waits));
         let joined = tokio::time::timeout(waits.connect.duration(), joining).await;
         joined.unwrap_or(Err(Error::ConnectTimeout))
     }
@@ -166,7 +179,7 @@ impl Pool {
                 return Ok(found);
             }
             if may_dial && group.may_grow() {
-                let new = self.dial_shared(key, waits, &group.freed).await?;
+                let new = self.dial_shared(group, key, waits).await?;
                 group.lock().push(new.clone());
                 if new.room.is_free() {
                     let stream = new.room.open();
@@ -181,15 +194,15 @@ impl Pool {
 
     async fn dial_shared(
         &self,
+        group: &Group,
         key: &PoolKey,
         waits: &Timeouts,
-        freed: &Arc<Notify>,
     ) -> Result<Multiplexed, Error> {
-        let room = Room::new(&self.clock, freed);
+        let room = Room::new(&self.clock, &group.freed);
         let io = Listening::new(self.connect(key, waits).await?, &room);
         let (sender, connection) = http2::Builder::new(TokioExecutor::new())
             .initial_max_send_streams(UNSAID)
-            .initial_stream_window_size(STREAM_WINDOW)
+            .initial_stream_window_size(group.window.bytes() as u32)
             .initial_connection_window_size(CONNECTION_WINDOW)
             .max_send_buf_size(64 * 1024)
             .max_header_list_size(64 * 1024)

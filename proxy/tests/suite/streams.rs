@@ -154,15 +154,15 @@ fn a_peer_may_allow_nothing_for_a_while() {
     });
     let proxy = serving(&[backend.address], &[("proxy-connect-timeout", "60")]);
     let client = H2Client::connect(proxy.http());
-    let responses = begin(&client, 3);
-    in_flight(&proxy, 3.0);
+    let responses = begin(&client, 2);
+    in_flight(&proxy, 2.0);
     wait_until("the connection", || backend.connections() == 1);
     go.raise();
     all_are_answered(responses);
 }
 
 #[test]
-fn a_peer_that_allows_nothing_gets_one_connection() {
+fn a_peer_that_allows_nothing_gets_one_connection_for_each_window() {
     let backend = Backend::scripted(|stream, _| {
         let mut frames = Frames::accepted(stream);
         frames.settings(&[(MAX_CONCURRENT_STREAMS, 0)]);
@@ -174,7 +174,7 @@ fn a_peer_that_allows_nothing_gets_one_connection() {
         assert_eq!(on(reply(response)).status, 504);
     }
     assert_eq!(get(proxy.http(), "a.example", "/").status, 504);
-    assert_eq!(backend.connections(), 1);
+    assert_eq!(backend.connections(), 3);
     let refusals = proxy.metric("portreeve_refusals_total", &["\"connect_timeout\""]);
     assert_eq!(refusals, 21.0);
 }
@@ -200,10 +200,10 @@ fn a_peer_that_allows_nothing_more_gets_another_connection_but_few() {
         }
     });
     let proxy = serving(&[backend.address], &[("proxy-connect-timeout", "1")]);
-    let client = H2Client::connect(proxy.http());
+    let clients: Vec<_> = (0..4).map(|_| H2Client::connect(proxy.http())).collect();
     let mut responses = Vec::new();
-    for count in 1..=4 {
-        responses.extend(begin(&client, 1));
+    for (client, count) in clients.iter().zip(1..) {
+        responses.extend(begin(client, 1));
         wait_until("the end of what is allowed", || {
             barred.load(Ordering::Relaxed) == count
         });

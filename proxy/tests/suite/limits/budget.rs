@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 use std::future::poll_fn;
 use std::io::Write;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, RwLock};
 
+use bytes::Bytes;
 use http::{Request, Response};
 
 use super::{refusals, serving};
@@ -16,6 +18,8 @@ use crate::harness::{Backend, H2Backend, H2Client, on, reply, wait_until};
 const INITIAL_WINDOW: u16 = 4;
 /// How long a response of [`large`] is.
 const LENGTH: usize = 300_000;
+/// What a client asks for that does not read it.
+const SLOW: &str = "/slow";
 
 /// A backend whose bodies tell when bytes are lost or change places.
 fn large() -> Backend {
@@ -27,6 +31,31 @@ fn large() -> Backend {
 
 fn pattern(from: usize) -> impl Iterator<Item = u8> {
     (from..).map(|at| (at % 251) as u8)
+}
+
+/// A backend that speaks HTTP/2 and sends the same, and adds to `sent` what it was allowed to send
+/// on streams with [`SLOW`].
+fn large_h2(sent: &Arc<AtomicUsize>) -> H2Backend {
+    let sent = Arc::clone(sent);
+    H2Backend::scripted(move |request, mut respond, _| {
+        let is_counted = request.uri().path() == SLOW;
+        let sent = Arc::clone(&sent);
+        async move {
+            let mut stream = respond.send_response(Response::new(()), false).unwrap();
+            let mut rest: Bytes = pattern(0).take(LENGTH).collect();
+            while !rest.is_empty() {
+                stream.reserve_capacity(rest.len().min(16 * 1024));
+                let Some(Ok(allowed)) = poll_fn(|cx| stream.poll_capacity(cx)).await else {
+                    return;
+                };
+                let part = rest.split_to(allowed.min(rest.len()));
+                if is_counted {
+                    sent.fetch_add(part.len(), Ordering::Relaxed);
+                }
+                stream.send_data(part, rest.is_empty()).unwrap();
+            }
+        }
+    })
 }
 
 /// A client that reads the first byte of each of a hundred responses.
@@ -46,7 +75,7 @@ fn ask(to: SocketAddr, count: u32) -> Frames {
             (":method", "GET"),
             (":scheme", "http"),
             (":authority", "a.example"),
-            (":path", "/"),
+            (":path", SLOW),
         ];
         frames.headers(2 * number + 1, END_STREAM, &fields);
     }
@@ -85,6 +114,24 @@ impl Reader {
         let window = (1_u32 << 30).to_be_bytes();
         self.frames.send(WINDOW_UPDATE, 0, stream, &window);
     }
+
+    /// Reads the last of its streams, then the first, then all others.
+    fn goes_on(mut self) {
+        for stream in [199, 1] {
+            self.open(stream);
+            while self.read[&stream] < LENGTH {
+                self.take();
+            }
+        }
+        assert_eq!(self.ended, 2);
+        for number in 1..99 {
+            self.open(2 * number + 1);
+        }
+        while self.ended < 100 {
+            self.take();
+        }
+        assert!(self.read.values().all(|read| *read == LENGTH));
+    }
 }
 
 #[test]
@@ -107,21 +154,7 @@ fn responses_that_nobody_reads_are_not_kept_beyond_1_mib() {
 fn a_stream_that_is_read_ends_while_its_siblings_are_stuck() {
     let backend = large();
     let proxy = serving(backend.address, &[], &[]);
-    let mut reader = Reader::stuck(proxy.http());
-    for stream in [199, 1] {
-        reader.open(stream);
-        while reader.read[&stream] < LENGTH {
-            reader.take();
-        }
-    }
-    assert_eq!(reader.ended, 2);
-    for number in 1..99 {
-        reader.open(2 * number + 1);
-    }
-    while reader.ended < 100 {
-        reader.take();
-    }
-    assert!(reader.read.values().all(|read| *read == LENGTH));
+    Reader::stuck(proxy.http()).goes_on();
 }
 
 #[test]
@@ -137,6 +170,30 @@ fn a_stream_that_waits_for_its_own_bytes_does_not_wait_for_ever() {
             resets += 1;
         }
     }
+}
+
+/// What an endpoint may send over HTTP/2 has to be kept: its window is a part of what is held.
+#[test]
+fn what_endpoints_may_send_to_who_reads_nothing_is_1_mib() {
+    let sent = Arc::new(AtomicUsize::new(0));
+    let backend = large_h2(&sent);
+    let annotations = [("backend-protocol", "GRPC")];
+    let proxy = serving(backend.address, &annotations, &[("--workers", "1")]);
+    let stuck = Reader::stuck(proxy.http());
+    let others = H2Client::connect(proxy.http());
+    loop {
+        // Everything stands still when nothing was sent while the worker did this for another.
+        let before = sent.load(Ordering::Relaxed);
+        let request = Request::get("http://a.example/").body(()).unwrap();
+        assert_eq!(others.get(request).body.len(), LENGTH);
+        if before == sent.load(Ordering::Relaxed) {
+            break;
+        }
+    }
+    let sent = sent.load(Ordering::Relaxed);
+    // Each got its byte, which nothing is held of any more.
+    assert!((1 << 19..=(1 << 20) + 100).contains(&sent), "{sent}");
+    stuck.goes_on();
 }
 
 /// Streams to an endpoint share its connection with those of other clients.
