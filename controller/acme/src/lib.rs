@@ -11,6 +11,7 @@ mod account;
 mod accounts;
 mod advance;
 mod ari;
+mod ask;
 mod attempt;
 mod authority;
 mod backoff;
@@ -40,6 +41,7 @@ mod want;
 
 pub use account::{CaSettings, ExternalAccount};
 pub use ari::Ari;
+pub use ask::{Asker, Wrong};
 pub use board::Statuses;
 pub use budget::{Bound, Limits};
 pub use ca::{Ca, Order};

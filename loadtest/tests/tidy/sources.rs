@@ -107,8 +107,10 @@ fn only_the_upstream_speaks_to_backends() {
     let upstream = |path: &str| path.starts_with("proxy/src/upstream/");
     // It speaks to controllers.
     let source = |path: &str| path == "proxy/src/source/controller/connect.rs";
-    // It speaks to CAs.
-    let ca = |path: &str| path == "controller/acme/src/ca/client.rs";
+    // They speak to CAs, and as a CA to proxies.
+    let ca = |path: &str| {
+        path == "controller/acme/src/ca/client.rs" || path == "controller/acme/src/ask.rs"
+    };
     only_in(
         &["hyper::client::conn"],
         |path| upstream(path) || source(path) || ca(path),
