@@ -108,6 +108,7 @@ impl<S: Store, D: Doors, C: Connect> Attempt<'_, S, D, C> {
                 return Err(failure.into());
             }
         };
+        engine.board.say(self.want, |status| status.ordered += 1);
         self.kept.record.made(made.url());
         self.kept.save(&engine.store).await?;
         Ok(made)

@@ -65,6 +65,8 @@ pub struct Status {
     pub attempted: Option<Timestamp>,
     /// How often what went wrong since this process began.
     pub failures: BTreeMap<FailureKind, u64>,
+    /// How many orders were made since this process began.
+    pub ordered: u64,
     /// How many certificates were issued since this process began.
     pub issued: u64,
 }
@@ -83,6 +85,7 @@ impl Status {
             renewal: None,
             attempted: None,
             failures: BTreeMap::new(),
+            ordered: 0,
             issued: 0,
         }
     }
