@@ -1,7 +1,10 @@
-//! Who holds a port, as far as the kernel tells us: for the error of a port that is taken.
+//! Who holds a port or the lock of a file, as far as the kernel tells us: for the error of what is
+//! taken.
 
 use std::fs;
 use std::net::SocketAddr;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 
 /// `NAME (process ID)` of whoever listens on the address's port; `None` when we may not know.
 pub(crate) fn of(address: SocketAddr) -> Option<String> {
@@ -19,9 +22,34 @@ pub(crate) fn of(address: SocketAddr) -> Option<String> {
         let mut files = fs::read_dir(process.path().join("fd")).ok()?.flatten();
         let holds =
             files.any(|file| fs::read_link(file.path()).is_ok_and(|to| to.as_os_str() == &*link));
-        let name = fs::read_to_string(process.path().join("comm")).ok()?;
         let id = process.file_name();
-        holds.then(|| format!("{} (process {})", name.trim_end(), id.to_string_lossy()))
+        holds.then(|| named(&id.to_string_lossy())).flatten()
+    })
+}
+
+/// `NAME (process ID)` of whoever has the file locked as a whole (flock, proc_locks(5)); `None` when
+/// we may not know.
+pub(crate) fn of_lock(file: &Path) -> Option<String> {
+    let inode = fs::metadata(file).ok()?.ino();
+    let locks = fs::read_to_string("/proc/locks").ok()?;
+    named(locker(&locks, inode)?)
+}
+
+fn named(id: &str) -> Option<String> {
+    let name = fs::read_to_string(format!("/proc/{id}/comm")).ok()?;
+    Some(format!("{} (process {id})", name.trim_end()))
+}
+
+/// The id of whoever has locked a file: `1: FLOCK ADVISORY WRITE PID MAJOR:MINOR:INODE 0 EOF`.
+fn locker(table: &str, inode: u64) -> Option<&str> {
+    let inode = format!(":{inode}");
+    table.lines().find_map(|line| {
+        let columns: Vec<_> = line.split_whitespace().collect();
+        match columns[..] {
+            // Who waits for it has an arrow before that.
+            [_, "FLOCK", _, _, id, file, ..] if file.ends_with(&inode) => Some(id),
+            _ => None,
+        }
     })
 }
 

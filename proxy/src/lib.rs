@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 mod accesslog;
+mod acme;
 mod activity;
 mod admin;
 mod backlog;
@@ -52,6 +53,7 @@ mod wiring;
 mod worker;
 
 pub use accesslog::Format;
+pub use acme::{AcmeError, StateError};
 pub use listen::ListenError;
 pub use options::{Listen, Options, Profile};
 pub use wiring::{Fatal, run};

@@ -4,6 +4,7 @@
 //! worker writes; a slot's lock is only ever contended by a scrape.
 //! Handles are found when a table is compiled, never while a request is served.
 
+mod certificates;
 mod contact;
 mod exposition;
 mod families;
@@ -17,6 +18,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use http::Method;
 use portreeve_table::{Action, HostPattern, Route};
 
+pub(crate) use certificates::Certificates;
 pub(crate) use contact::{Contact, ContactCell};
 #[cfg(test)]
 pub(crate) use families::{FAMILIES, Kind};
@@ -33,6 +35,8 @@ pub(crate) struct Metrics {
     taken_whole: AtomicBool,
     /// Whether a controller keeps the configuration up to date.
     pub(crate) contact: ContactCell,
+    /// How the certificates stand that ACME keeps.
+    pub(crate) acme: Certificates,
     /// Connections and refusals by worker.
     pub(crate) per_worker: Box<[WorkerMetrics]>,
 }
@@ -147,6 +151,7 @@ impl Metrics {
             routes: Mutex::default(),
             taken_whole: AtomicBool::new(false),
             contact: ContactCell::default(),
+            acme: Certificates::default(),
             per_worker: (0..workers).map(|_| WorkerMetrics::new()).collect(),
         })
     }

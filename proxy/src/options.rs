@@ -7,6 +7,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use clap::Parser;
+use portreeve_acme::AcmeSettings;
 
 use crate::accesslog::Format;
 use crate::listen;
@@ -20,7 +21,10 @@ Examples:
   portreeve-proxy --manifests DIR --http 127.0.0.1:8080 --https none
       Only plain HTTP, only for this machine.
   portreeve-proxy --manifests DIR --http 80 --https 443 --workers 4 --access-log json
-      As a server, with one JSON object a request on standard output.";
+      As a server, with one JSON object a request on standard output.
+  portreeve-proxy --manifests DIR --http 80 --https 443 --acme-dir /var/lib/portreeve/acme \\
+      --acme-directory letsencrypt --acme-email admin@example.com
+      As a server with certificates of its own for every Ingress with portreeve.dev/acme.";
 
 /// Routes HTTP, HTTP/2, gRPC, WebSocket and TLS as Kubernetes Ingress objects say.
 #[derive(Clone, Debug, Parser)]
@@ -115,6 +119,21 @@ pub struct Options {
         help_heading = "Configuration"
     )]
     pub dns: Option<SocketAddr>,
+
+    /// Keep the ACME account, certificates and their keys in this directory, and serve what is there.
+    ///
+    /// It is made if it is not there, is for one proxy alone, and must not lie below --manifests.
+    #[arg(
+        long,
+        value_name = "DIR",
+        env = "PORTREEVE_ACME_DIR",
+        help_heading = "ACME"
+    )]
+    pub acme_dir: Option<PathBuf>,
+
+    /// Which certificates are ordered, and how.
+    #[command(flatten)]
+    pub acme: AcmeSettings,
 
     /// Listen for HTTP and HTTP/2 with prior knowledge; can be given more than once.
     ///

@@ -8,6 +8,7 @@ mod changes;
 mod controller;
 mod directory;
 mod names;
+mod root;
 mod tree;
 
 use std::collections::BTreeMap;
@@ -21,6 +22,7 @@ pub(crate) use names::{Leads, Names, Resolver};
 
 use tokio::sync::{Notify, watch};
 
+use crate::acme::Acme;
 use crate::metrics::Metrics;
 use crate::options::Options;
 use crate::state::{Current, Generation};
@@ -38,14 +40,17 @@ pub(crate) enum Source {
 }
 
 impl Source {
-    /// Makes the source that the flags name.
+    /// Makes the source that the flags name; what ACME brings is read beside a directory.
     ///
     /// # Errors
     /// When there is a directory to be read and it cannot be; a controller may come later.
-    pub(crate) fn open(options: &Options) -> Result<Self, SourceError> {
+    pub(crate) fn open(options: &Options, acme: Option<&Acme>) -> Result<Self, SourceError> {
         let identity = options.identity.as_deref().unwrap_or(Path::new("."));
         match &options.manifests {
-            Some(root) => Ok(Self::Directory(Box::new(Directory::open(root, options)?))),
+            Some(root) => {
+                let directory = Directory::open(root, options, acme)?;
+                Ok(Self::Directory(Box::new(directory)))
+            }
             None => Ok(Self::Controllers(
                 Box::new(Controllers::new(
                     options.controller.clone(),

@@ -9,6 +9,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_rustls::TlsAcceptor;
 
 use crate::accesslog::Writer;
+use crate::acme::{Acme, AcmeError, Listening};
 use crate::activity::Patience;
 use crate::admin;
 use crate::descriptors::Descriptors;
@@ -35,6 +36,9 @@ pub enum Fatal {
     /// The configuration cannot be read at all.
     #[error(transparent)]
     Source(#[from] SourceError),
+    /// No certificates can be ordered.
+    #[error(transparent)]
+    Acme(#[from] AcmeError),
     /// TLS cannot be set up.
     #[error("TLS cannot be set up: {0}")]
     Tls(String),
@@ -66,13 +70,14 @@ pub fn run(options: Options) -> Result<(), Fatal> {
     let drain = Arc::new(Drain::default());
 
     let stop = control.block_on(async { Stop::new() })?;
-    let source = Source::open(&options)?;
+    let acme = Acme::open(&options)?;
+    let source = Source::open(&options, acme.as_ref())?;
     let resolver = Resolver::new(options.dns);
     let admin = admin::bind(options.admin)?;
     // Whoever wrote a directory's manifests may read what is said there anyway.
     let own = admin.as_ref().filter(|_| options.manifests.is_none());
     let own = own.and_then(|listener| listener.local_addr().ok());
-    let sockets = bind_all(&options, count)?;
+    let (sockets, listening) = bind_all(&options, count)?;
     let tls = TlsAcceptor::from(tls::server(Arc::clone(&current))?);
     let log = Writer::start(options.access_log, std::io::stdout())?;
 
@@ -114,6 +119,10 @@ pub fn run(options: Options) -> Result<(), Fatal> {
                 Arc::clone(&drain),
             );
             endless.start_endless("the admin listener", admin::serve(listener, state));
+        }
+        if let Some(acme) = acme {
+            let metrics = Arc::clone(&metrics);
+            endless.start_endless("what orders certificates", acme.run(listening, metrics));
         }
         endless.start_endless("the resolver", resolver.follow(Arc::clone(&sink)));
         endless.start_endless("the source", source.run(Arc::clone(&sink)));
@@ -200,18 +209,20 @@ fn available_cores() -> usize {
 }
 
 /// Binds every listener for every worker, and says where.
-fn bind_all(options: &Options, count: usize) -> Result<Vec<Vec<Socket>>, ListenError> {
+fn bind_all(options: &Options, count: usize) -> Result<(Vec<Vec<Socket>>, Listening), ListenError> {
+    let mut listening = Listening::default();
     let mut by_worker: Vec<Vec<Socket>> = (0..count).map(|_| Vec::new()).collect();
     for (plane, wanted) in [(Plane::Http, &options.http), (Plane::Https, &options.https)] {
         for address in wanted.iter().flat_map(|listen| listen.addresses()) {
             let (bound, sockets) = listen::bind(plane, address, count)?;
             say_listening(plane.flag(), bound);
+            listening.add(plane, bound);
             for (worker, socket) in by_worker.iter_mut().zip(sockets) {
                 worker.push(socket);
             }
         }
     }
-    Ok(by_worker)
+    Ok((by_worker, listening))
 }
 
 /// People and tests read this line to learn which port was taken.

@@ -13,6 +13,7 @@ const LAYERS: [(&str, &[&str]); 12] = [
     (
         "portreeve-proxy",
         &[
+            "portreeve-acme",
             "portreeve-identity",
             "portreeve-process",
             "portreeve-table",

@@ -89,6 +89,20 @@ families! {
         "When the running configuration was put in place, in seconds since 1970.";
     CERT_EXPIRY = Gauge "nginx_ingress_controller_ssl_expire_time_seconds" &["host", "namespace", "secret_name"],
         "When a certificate expires, in seconds since 1970, for each name that it is served for.";
+    ACME_EXPIRY = Gauge "portreeve_acme_expire_time_seconds" &["secret"],
+        "When a certificate that is kept by ACME expires, in seconds since 1970, labelled with its Secret.";
+    ACME_RENEWAL = Gauge "portreeve_acme_renewal_time_seconds" &["secret"],
+        "When it is to be renewed, in seconds since 1970, labelled with its Secret.";
+    ACME_ATTEMPT = Gauge "portreeve_acme_attempt_time_seconds" &["secret"],
+        "When a CA was last asked for it, in seconds since 1970, labelled with its Secret.";
+    ACME_FAILING = Gauge "portreeve_acme_failing" &["secret"],
+        "How often in a row it could not be had, 0 where all is well, labelled with its Secret.";
+    ACME_ORDERS = Counter "portreeve_acme_orders_total" &[],
+        "Orders that were made.";
+    ACME_ISSUED = Counter "portreeve_acme_certificates_total" &[],
+        "Certificates that were issued.";
+    ACME_FAILURES = Counter "portreeve_acme_failures_total" &["reason"],
+        "Times that a certificate could not be had, by the reason that the line about it names.";
     BUILD = Gauge "nginx_ingress_controller_build_info" &["version"],
         "1, labelled with the version.";
     GENERATION = Gauge "portreeve_config_generation" &[],

@@ -20,6 +20,7 @@ pub(crate) fn render(state: &State) -> String {
     process(&mut out, state);
     configuration(&mut out, state, &generation);
     upstreams(&mut out, &generation);
+    state.metrics.acme.render(&mut out);
     debug_assert!(FAMILIES.iter().all(|family| out.has(family)));
     out.finish()
 }

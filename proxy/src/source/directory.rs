@@ -10,7 +10,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use notify::{RecursiveMode, Watcher};
 use portreeve_table::Shared;
 use portreeve_translate::manifest::{self, Limits};
 use portreeve_translate::{Diagnostic, Kind, Object, ObjectKey, Snapshot, service, translate};
@@ -19,7 +18,10 @@ use tokio::time::{Instant, timeout_at};
 
 use super::Sink;
 use super::changes::Changes;
+use super::root::Root;
 use super::tree::{self, Stamp};
+use crate::acme::Acme;
+use crate::acme::wants::{Standing, Wants};
 use crate::choice::unix_seconds;
 use crate::options::{Options, Profile};
 use portreeve_process::say;
@@ -37,31 +39,37 @@ const LOOK: Duration = Duration::from_secs(2);
 pub enum SourceError {
     /// It is not there.
     #[error(
-        "{directory:?} (--manifests) cannot be read: {error}; name a directory that holds Kubernetes manifests"
+        "{directory:?} ({flag}) cannot be read: {error}; name a directory that holds Kubernetes manifests"
     )]
     Directory {
         /// As it was given.
         directory: PathBuf,
+        /// The flag that named it.
+        flag: &'static str,
         /// What the kernel said.
         error: io::Error,
     },
     /// The kernel does not tell of changes.
-    #[error(
-        "{directory:?} (--manifests) cannot be watched: {error}; raise fs.inotify.max_user_watches"
-    )]
+    #[error("{directory:?} ({flag}) cannot be watched: {error}; raise fs.inotify.max_user_watches")]
     Watch {
         /// As it was given.
         directory: PathBuf,
+        /// The flag that named it.
+        flag: &'static str,
         /// What the kernel said.
         error: notify::Error,
     },
 }
 
-/// A directory of manifests.
+/// A directory of manifests, and where there is one the directory of what ACME brings.
 pub(crate) struct Directory {
-    root: PathBuf,
+    /// Of two objects with one name, that of the earlier root is taken.
+    roots: Vec<Root>,
     options: portreeve_translate::Options,
-    files: BTreeMap<PathBuf, File>,
+    /// By the place of their root.
+    files: BTreeMap<(usize, PathBuf), File>,
+    /// Who is told which certificates are wanted.
+    wants: Option<Wants>,
     said: BTreeSet<String>,
     /// Whether any of it is about endpoints.
     is_said_of_slices: bool,
@@ -79,25 +87,30 @@ struct File {
 }
 
 impl Directory {
-    /// Begins to watch the directory, before it is read for the first time.
+    /// Begins to watch the directories, before they are read for the first time.
     ///
     /// # Errors
-    /// When it is not there or cannot be watched.
-    pub(crate) fn open(root: &Path, options: &Options) -> Result<Self, SourceError> {
-        let root = root.to_path_buf();
-        tree::manifests(&root).map_err(|error| SourceError::Directory {
-            directory: root.clone(),
-            error,
-        })?;
+    /// When one is not there or cannot be watched.
+    pub(crate) fn open(
+        root: &Path,
+        options: &Options,
+        acme: Option<&Acme>,
+    ) -> Result<Self, SourceError> {
+        let manifests = Root::manifests(root);
+        let roots: Vec<_> = std::iter::once(manifests)
+            .chain(acme.map(|acme| Root::acme(&acme.manifests())))
+            .collect();
         let changed = Arc::new(Notify::new());
-        let watcher = watch(&root, Arc::clone(&changed)).map_err(|error| SourceError::Watch {
-            directory: root.clone(),
-            error,
-        })?;
+        let mut watcher =
+            watcher(Arc::clone(&changed)).map_err(|error| cannot_watch(root, error))?;
+        for root in &roots {
+            root.watch(&mut watcher)?;
+        }
         Ok(Self {
-            root,
-            options: translate_options(options),
+            roots,
+            options: translate_options(options, acme),
             files: BTreeMap::new(),
+            wants: acme.and_then(Acme::wants),
             said: BTreeSet::new(),
             is_said_of_slices: false,
             changed,
@@ -108,32 +121,44 @@ impl Directory {
     /// Reads what has changed.
     fn read(&mut self) -> Changes {
         let mut changes = Changes::default();
-        // A directory that is gone for a moment, or for good, takes nothing with it.
-        let Ok(found) = tree::manifests(&self.root) else {
-            return changes;
-        };
-        let gone = |path: &Path| !found.contains_key(path) && tree::is_gone(path);
-        for (_, file) in self.files.extract_if(.., |path, _| gone(path)) {
-            changes.add_file(&file, &File::default());
-        }
-        for (path, stamp) in found {
-            let same = |file: &File| file.stamp == Some(stamp);
-            if !self.files.get(&path).is_some_and(same) {
-                let before = self.files.remove(&path).unwrap_or_default();
-                let after = self.read_file(&path, stamp, &before);
-                // A file that still cannot be read says nothing new.
-                if after.stamp.is_some() || before.diagnostics != after.diagnostics {
-                    changes.add_file(&before, &after);
-                }
-                self.files.insert(path, after);
-            }
+        for place in 0..self.roots.len() {
+            self.read_root(place, &mut changes);
         }
         changes
     }
 
-    fn read_file(&self, path: &Path, stamp: Stamp, last: &File) -> File {
-        let name = path.strip_prefix(&self.root).unwrap_or(path);
-        let name = name.display().to_string();
+    fn read_root(&mut self, place: usize, changes: &mut Changes) {
+        let found = self
+            .roots
+            .get(place)
+            .map(|root| tree::manifests(root.path()));
+        // A directory that is gone for a moment, or for good, takes nothing with it.
+        let Some(Ok(found)) = found else {
+            return;
+        };
+        let gone = |path: &Path| !found.contains_key(path) && tree::is_gone(path);
+        let is_gone = |(of, path): &(usize, PathBuf)| *of == place && gone(path);
+        for (_, file) in self.files.extract_if(.., |key, _| is_gone(key)) {
+            changes.add_file(&file, &File::default());
+        }
+        for (path, stamp) in found {
+            let same = |file: &File| file.stamp == Some(stamp);
+            let key = (place, path);
+            if !self.files.get(&key).is_some_and(same) {
+                let before = self.files.remove(&key).unwrap_or_default();
+                let after = self.read_file(&key, stamp, &before);
+                // A file that still cannot be read says nothing new.
+                if after.stamp.is_some() || before.diagnostics != after.diagnostics {
+                    changes.add_file(&before, &after);
+                }
+                self.files.insert(key, after);
+            }
+        }
+    }
+
+    fn read_file(&self, (place, path): &(usize, PathBuf), stamp: Stamp, last: &File) -> File {
+        let name = self.roots.get(*place).map(|root| root.name(path));
+        let name = name.unwrap_or_default();
         let (stamp, read) = match std::fs::read(path) {
             Ok(bytes) => (Some(stamp), parse(&name, &bytes, last)),
             Err(error) => {
@@ -167,8 +192,11 @@ impl Directory {
         let files = self.files.values().flat_map(|file| &file.diagnostics);
         let diagnostics = files.chain(&twice).chain(&translation.diagnostics);
         self.is_said_of_slices = diagnostics.clone().any(is_of_slice);
+        let left = self.wants.as_ref();
+        let left = left.map(|wants| wants.tell(&translation.wants, &self.standing()));
         let said = diagnostics
             .map(ToString::to_string)
+            .chain(left.into_iter().flatten())
             .chain(
                 rejected
                     .iter()
@@ -195,6 +223,16 @@ impl Directory {
         }
         sink.offer(&config);
         true
+    }
+
+    /// The Secrets of each root.
+    fn standing(&self) -> Standing {
+        let mut standing = Standing::default();
+        for ((place, _), file) in &self.files {
+            let is_ours = self.roots.get(*place).is_some_and(Root::is_ours);
+            standing.add(&file.objects, is_ours);
+        }
+        standing
     }
 
     /// Says what is new, once.
@@ -271,25 +309,35 @@ impl Directory {
     }
 }
 
-fn watch(root: &Path, changed: Arc<Notify>) -> notify::Result<notify::RecommendedWatcher> {
-    let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
+fn watcher(changed: Arc<Notify>) -> notify::Result<notify::RecommendedWatcher> {
+    notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
         let is_access = event.as_ref().is_ok_and(|event| event.kind.is_access());
         if !is_access {
             changed.notify_one();
         }
-    })?;
-    watcher.watch(root, RecursiveMode::Recursive)?;
-    Ok(watcher)
+    })
 }
 
-fn translate_options(options: &Options) -> portreeve_translate::Options {
-    portreeve_translate::Options {
+fn cannot_watch(root: &Path, error: notify::Error) -> SourceError {
+    SourceError::Watch {
+        directory: root.into(),
+        flag: Root::MANIFESTS,
+        error,
+    }
+}
+
+fn translate_options(options: &Options, acme: Option<&Acme>) -> portreeve_translate::Options {
+    let standalone = portreeve_translate::Options {
         ingress_classes: options.ingress_class.clone(),
         profile: match options.profile {
             Profile::Standard => portreeve_translate::Profile::Standard,
             Profile::Nginx => portreeve_translate::Profile::Nginx,
         },
         ..portreeve_translate::Options::standalone()
+    };
+    match acme {
+        Some(acme) => acme.allow(standalone),
+        None => standalone,
     }
 }
 
@@ -305,7 +353,7 @@ mod tests {
         // Whoever reads this file gets an error, root included.
         std::os::unix::fs::symlink("/proc/self/mem", root.join("a.yaml")).unwrap();
         let flags = ["portreeve-proxy", "--manifests", root.to_str().unwrap()];
-        let mut directory = Directory::open(&root, &Options::parse_from(flags)).unwrap();
+        let mut directory = Directory::open(&root, &Options::parse_from(flags), None).unwrap();
         let seen = [directory.read().any, directory.read().any];
         std::fs::remove_file(root.join("a.yaml")).unwrap();
         let gone = directory.read().any;

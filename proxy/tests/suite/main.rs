@@ -17,6 +17,7 @@ mod harness;
 mod accesslog;
 mod acme;
 mod balancing;
+mod certificates;
 mod controller;
 mod directory;
 mod drain;

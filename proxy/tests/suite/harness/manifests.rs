@@ -53,9 +53,13 @@ impl Ingress {
     }
 
     /// An annotation of ingress-nginx, without its prefix.
-    pub fn annotate(mut self, name: &str, value: &str) -> Self {
-        let name = format!("nginx.ingress.kubernetes.io/{name}");
-        self.annotations.push((name, value.into()));
+    pub fn annotate(self, name: &str, value: &str) -> Self {
+        self.annotate_whole(&format!("nginx.ingress.kubernetes.io/{name}"), value)
+    }
+
+    /// An annotation by its whole name.
+    pub fn annotate_whole(mut self, name: &str, value: &str) -> Self {
+        self.annotations.push((name.into(), value.into()));
         self
     }
 
