@@ -24,10 +24,24 @@ stop() {
 trap stop EXIT
 trap 'echo; say "stopping"; exit 0' INT TERM
 
+# An example with ca.sh has a CA of its own, and its flags lead there.
+flags=()
+if [ -x "$folder/ca.sh" ]; then
+    loadtest/steps/setup.sh tools
+    state=${CARGO_TARGET_DIR:-target}/$example
+    PORTREEVE_TOOLS=$(tools_dir) "$folder/ca.sh" "$state" &
+    pids+=($!)
+    until curl -fsk -o /dev/null https://127.0.0.1:14000/dir; do
+        kill -0 "${pids[0]}" 2>/dev/null || fail "The CA ended before it answered; its last words are above."
+        sleep 0.1
+    done
+    read -r -d '' -a flags < <(sed "s|STATE|$state|" "$folder/flags") || true
+fi
+
 "$bin/portreeve-loadtest" serve --backends "$folder/backends" &
 pids+=($!)
 "$bin/portreeve-proxy" --manifests "$folder" --http 127.0.0.1:8080 --https 127.0.0.1:8443 --admin 127.0.0.1:10254 \
-    --drain-delay 0 --drain-timeout 5 &
+    --drain-delay 0 --drain-timeout 5 "${flags[@]}" &
 pids+=($!)
 
 tries=0

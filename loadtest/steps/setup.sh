@@ -1,7 +1,8 @@
 #!/bin/bash
-# setup.sh WHAT...: makes sure that what is needed to `build`, `test` or `bench`, or for a test
-# `cluster`, is there. It installs Debian packages, builds once the test tools, the control plane and
-# what tests have beside us in a cluster, and names everything it cannot get.
+# setup.sh WHAT...: makes sure that what is needed to `build`, `test` or `bench`, for a test `cluster`,
+# or as the `tools` that some examples run with, is there. It installs Debian packages, builds once the
+# test tools, the control plane and what tests have beside us in a cluster, and names everything it
+# cannot get.
 . "$(dirname "$0")/common.sh"
 
 rust_needed=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
@@ -107,9 +108,10 @@ for what in "$@"; do
     case $what in
     build) packages "${build_packages[@]}" && rust ;;
     test) packages "${test_packages[@]}" && components && builds+=(deny tools peers) ;;
+    tools) packages go:golang-go openssl:openssl setpriv:util-linux && builds+=(tools) ;;
     cluster) packages "${cluster_packages[@]}" && builds+=(control_plane) ;;
     bench) packages "${bench_packages[@]}" ;;
-    *) fail "setup.sh knows build, test, cluster and bench, not $what." ;;
+    *) fail "setup.sh knows build, test, tools, cluster and bench, not $what." ;;
     esac
 done
 

@@ -1,7 +1,7 @@
 //! Every example does what its README says: the commands are run as they stand, against the real
 //! proxy and the example's own backends, and must print what is shown.
 //!
-//! These tests need the proxy's binary, curl, openssl and grpcurl, so `cargo test` leaves them
+//! These tests need the proxy's binary, curl, openssl, grpcurl and pebble, so `cargo test` leaves them
 //! out; `make test` provides for them and runs them.
 
 // A helper that panics fails its test, which is all it can do.
@@ -10,12 +10,14 @@
 mod common;
 
 use std::collections::BTreeSet;
+use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::{env, fs};
 
 use common::Backends;
 use common::console::{agrees, shown};
+use common::process::Process;
 use common::proxy::Proxy;
 
 fn repository() -> &'static Path {
@@ -67,10 +69,75 @@ fn tls() {
     follow("tls");
 }
 
+#[test]
+#[ignore = "needs the proxy's binary and pebble: make test"]
+fn acme() {
+    let root = root("acme");
+    let ca = Ca::start(&root);
+    let example = Example::start_with("acme", ca.listeners, &ca.flags);
+    let instead = [
+        ("127.0.0.1:14001", ca.management.to_string()),
+        ("127.0.0.1:10254", example.proxy.admin.to_string()),
+    ];
+    example.follow_with("examples/acme/README.md", &instead);
+    example.stop();
+    assert!(ca.process.terminate().success());
+}
+
 fn follow(name: &str) {
     let example = Example::start(name);
     example.follow(&format!("examples/{name}/README.md"));
     example.stop();
+}
+
+/// Where the copy of an example is.
+fn root(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join(name)
+}
+
+/// The CA of `examples/acme`, on ports of its own.
+struct Ca {
+    process: Process,
+    management: SocketAddr,
+    /// Where it asks the proxy: for HTTP, and for HTTPS.
+    listeners: [SocketAddr; 2],
+    /// The flags by which the proxy finds it.
+    flags: Vec<String>,
+}
+
+impl Ca {
+    fn start(root: &Path) -> Self {
+        let [listen, management, dns, dns_management, http, https] = free();
+        let folder = repository().join("examples/acme");
+        let state = root.join("state");
+        let mut command = Command::new(folder.join("ca.sh"));
+        command
+            .arg(&state)
+            .env("CA_LISTEN", listen.to_string())
+            .env("CA_MANAGEMENT", management.to_string())
+            .env("CA_DNS", dns.to_string())
+            .env("CA_DNS_MANAGEMENT", dns_management.to_string())
+            .env("CA_HTTP_PORT", http.port().to_string())
+            .env("CA_TLS_PORT", https.port().to_string());
+        let mut process = Process::start(&mut command);
+        process.line("listening ca ");
+        let flags = fs::read_to_string(folder.join("flags")).unwrap();
+        let flags = flags
+            .replace("STATE", state.to_str().unwrap())
+            .replace("127.0.0.1:14000", &listen.to_string());
+        Self {
+            process,
+            management,
+            listeners: [http, https],
+            flags: flags.split_whitespace().map(Into::into).collect(),
+        }
+    }
+}
+
+/// Addresses of this machine that nobody has now.
+fn free<const N: usize>() -> [SocketAddr; N] {
+    let listeners = [(); N].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
+    listeners.map(|listener| listener.local_addr().unwrap())
 }
 
 /// An example that runs, on ports of its own, in a copy of its part of the repository.
@@ -82,8 +149,14 @@ struct Example {
 
 impl Example {
     fn start(name: &str) -> Self {
-        let root = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
-        let _from_an_earlier_run = fs::remove_dir_all(&root);
+        let any = "127.0.0.1:0".parse().unwrap();
+        Self::start_with(name, [any; 2], &[])
+    }
+
+    /// The same with a proxy that listens there for HTTP and HTTPS, and has more flags.
+    fn start_with(name: &str, listeners: [SocketAddr; 2], flags: &[String]) -> Self {
+        let root = root(name);
+        let _from_an_earlier_run = fs::remove_dir_all(root.join("examples"));
         let folder = root.join("examples").join(name);
         fs::create_dir_all(&folder).unwrap();
         fs::create_dir_all(root.join("target")).unwrap();
@@ -95,7 +168,7 @@ impl Example {
             fs::copy(entry.path(), folder.join(entry.file_name())).unwrap();
         }
         let backends = start_backends(&folder);
-        let proxy = Proxy::start(&folder);
+        let proxy = Proxy::start_with(&folder, listeners, flags);
         Self {
             root,
             backends,
@@ -105,6 +178,11 @@ impl Example {
 
     /// Runs the commands of a README and compares what they print.
     fn follow(&self, readme: &str) {
+        self.follow_with(readme, &[]);
+    }
+
+    /// The same with other texts `instead` of some in commands.
+    fn follow_with(&self, readme: &str, instead: &[(&str, String)]) {
         let markdown = fs::read_to_string(repository().join(readme)).unwrap();
         let mut followed = 0;
         // What is shown of a cluster is another world: `controller/tests/deployed` looks after it.
@@ -115,7 +193,10 @@ impl Example {
             .iter()
             .filter(|shown| !shown.command.starts_with("make "))
         {
-            let printed = self.run(&shown.command);
+            let command = instead.iter().fold(shown.command.clone(), |command, it| {
+                command.replace(it.0, &it.1)
+            });
+            let printed = self.run(&command);
             let lines: Vec<_> = printed.lines().collect();
             let (command, expected) = (&shown.command, shown.output.join("\n"));
             let right = agrees(&shown.output, &lines);

@@ -23,11 +23,20 @@ pub(crate) struct Proxy {
 impl Proxy {
     /// Starts it on `manifests` and waits until it is ready.
     pub(crate) fn start(manifests: &Path) -> Self {
+        let any = "127.0.0.1:0".parse().unwrap();
+        Self::start_with(manifests, [any; 2], &[])
+    }
+
+    /// The same listening there for HTTP and HTTPS, with more flags.
+    pub(crate) fn start_with(
+        manifests: &Path,
+        [http, https]: [SocketAddr; 2],
+        flags: &[String],
+    ) -> Self {
         let mut command = Command::new(binary());
-        command.arg("--manifests").arg(manifests);
-        for listener in ["--http", "--https", "--admin"] {
-            command.args([listener, "127.0.0.1:0"]);
-        }
+        command.arg("--manifests").arg(manifests).args(flags);
+        command.args(["--http", &http.to_string(), "--https", &https.to_string()]);
+        command.args(["--admin", "127.0.0.1:0"]);
         command.args([
             "--access-log",
             "off",
