@@ -261,6 +261,11 @@ pub enum SettingsError {
 }
 
 impl AcmeSettings {
+    /// Whether certificates are to be ordered.
+    pub fn is_on(&self) -> bool {
+        self.acme_directory.0.is_some()
+    }
+
     /// The CAs and the policy; `None` when nothing is to be ordered. Reads the files that flags name.
     ///
     /// # Errors
