@@ -24,6 +24,7 @@ mod directory;
 mod doors;
 mod engine;
 mod entry;
+pub mod facts;
 mod failure;
 mod held;
 mod issuer;

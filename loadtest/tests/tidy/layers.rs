@@ -40,6 +40,7 @@ const LAYERS: [(&str, &[&str]); 12] = [
     (
         "portreeve-controller",
         &[
+            "portreeve-acme",
             "portreeve-identity",
             "portreeve-process",
             "portreeve-settings",

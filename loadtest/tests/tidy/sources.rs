@@ -13,7 +13,7 @@ const LONG: [(&str, &str); 0] = [];
 
 /// Where private keys are revealed: one place writes them to the wire, the others hand them to
 /// the code that must have them. A new place needs a reason here.
-const EXPOSE: [(&str, &str); 15] = [
+const EXPOSE: [(&str, &str); 16] = [
     (
         "controller/acme/src/accounts.rs",
         "reads an account's credentials out of what is kept of it",
@@ -49,6 +49,10 @@ const EXPOSE: [(&str, &str); 15] = [
     (
         "controller/identity/src/identity.rs",
         "gives a process's own key to rustls",
+    ),
+    (
+        "controller/src/acme/secrets.rs",
+        "writes what is kept to Secrets, and reads it back",
     ),
     ("controller/src/pki/authority.rs", "signs with it"),
     (
@@ -111,9 +115,11 @@ fn only_the_upstream_speaks_to_backends() {
     let ca = |path: &str| {
         path == "controller/acme/src/ca/client.rs" || path == "controller/acme/src/ask.rs"
     };
+    // It asks proxies what CAs ask.
+    let like_a_ca = |path: &str| path == "controller/acme/src/facts.rs";
     only_in(
         &["hyper::client::conn"],
-        |path| upstream(path) || source(path) || ca(path),
+        |path| upstream(path) || source(path) || ca(path) || like_a_ca(path),
         "go through the pool in proxy/src/upstream",
     );
 }
