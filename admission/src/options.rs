@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::Parser;
-use portreeve_settings::Settings;
+use portreeve_settings::{AcmeWanting, Settings};
 
 use crate::missing::OnMissing;
 
@@ -25,6 +25,10 @@ pub struct Options {
     /// What is watched, and how it is read.
     #[command(flatten)]
     pub settings: Settings,
+
+    /// Which certificates may be wanted, as the controller is told.
+    #[command(flatten)]
+    pub acme: AcmeWanting,
 
     /// What becomes of an Ingress whose Service, or the port of it, does not exist: deny or warn.
     ///

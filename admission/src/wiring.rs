@@ -75,6 +75,7 @@ async fn serve(options: Options) -> Result<(), Fatal> {
         parameters: Some(namespace),
         ..settings.translation()
     };
+    options.acme.tell(&mut translation);
     for api_server in api_servers {
         translation
             .targets

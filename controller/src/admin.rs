@@ -11,6 +11,7 @@ use portreeve_watch::{Health, Watching};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
+use crate::acme::Figures;
 use crate::counts::Counts;
 use crate::lease::Leadership;
 use crate::metrics;
@@ -26,6 +27,7 @@ pub(crate) struct State {
     pub(crate) counts: Arc<Counts>,
     pub(crate) is_loss_held: watch::Receiver<bool>,
     pub(crate) leadership: Leadership,
+    pub(crate) figures: Arc<Figures>,
     pub(crate) identity: watch::Receiver<Option<Arc<Identity>>>,
 }
 

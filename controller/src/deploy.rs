@@ -4,10 +4,12 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 
-use clap::{CommandFactory, Parser};
+use clap::{Args, Command, CommandFactory, FromArgMatches, Parser};
 use portreeve_identity::Role;
+use portreeve_settings::AcmeWanting;
 use serde_json::{Value, json};
 
+use crate::acme;
 use crate::lease::Timing;
 use crate::options::Options;
 use crate::pki::{ADMISSION_SERVICE, Entry};
@@ -179,6 +181,98 @@ fn controllers_and_the_admission_webhook_cannot_be_configured_apart() {
     assert!(!shown.is_empty());
     for (name, _) in shown {
         assert!(known.contains(name), "{name} is no flag's");
+    }
+}
+
+/// What decides how an Ingress is read, the admission webhook is told by the same words.
+#[test]
+fn certificates_cannot_be_wanted_of_one_and_not_of_the_other() {
+    let controller = Options::command();
+    let admission = AcmeWanting::augment_args(Command::new("admission"));
+    for flag in admission.get_arguments() {
+        let (name, env) = (flag.get_long(), flag.get_env());
+        let mut all = controller.get_arguments();
+        let same = all.find(|it| it.get_long() == name);
+        let same = same.unwrap_or_else(|| panic!("{name:?} is no flag of the controller"));
+        assert_eq!(same.get_env(), env);
+        assert_eq!(same.get_default_values(), flag.get_default_values());
+    }
+    for given in [
+        &[][..],
+        &["--acme-directory=letsencrypt", "--acme-tls-acme"],
+        &[
+            "--acme-directory=https://ca.example/dir",
+            "--acme-allow=shop=*.shop.example,*=example",
+        ],
+    ] {
+        let arguments = ["program"].iter().chain(given);
+        let mut there = portreeve_translate::Options::default();
+        let parsed = admission
+            .clone()
+            .try_get_matches_from(arguments.clone())
+            .unwrap();
+        AcmeWanting::from_arg_matches(&parsed)
+            .unwrap()
+            .tell(&mut there);
+        let here = Options::try_parse_from(arguments).unwrap().translation();
+        let of = |it: portreeve_translate::Options| (it.acme, it.tls_acme, it.acme_allowed);
+        assert_eq!(of(here), of(there), "{given:?}");
+    }
+}
+
+/// What the component that orders certificates says is understood, and the Service that it names has
+/// the ports that proxies are asked at.
+#[test]
+fn the_component_for_certificates_names_what_there_is() {
+    let component: Value = serde_saphyr::from_str(&read("acme/kustomization.yaml")).unwrap();
+    let options = texts(&component["configMapGenerator"][0]["literals"]);
+    let command = Options::command();
+    for option in &options {
+        let (name, _) = option.split_once('=').unwrap();
+        let known = command.get_arguments().filter_map(|flag| flag.get_env());
+        assert!(
+            known.into_iter().any(|env| env == name),
+            "{name} is no flag's"
+        );
+    }
+    let services = options
+        .iter()
+        .filter_map(|it| it.strip_prefix("PORTREEVE_ACME_SERVICE="));
+    let service = object("proxy.yaml", "Service");
+    let name = service["metadata"]["name"].as_str().unwrap();
+    assert_eq!(
+        services.collect::<Vec<_>>(),
+        [format!("{NAMESPACE}/{name}")]
+    );
+    let ports = service["spec"]["ports"].as_array().unwrap().iter();
+    let ports: BTreeSet<_> = ports.map(|port| port["name"].as_str().unwrap()).collect();
+    assert_eq!(ports, BTreeSet::from(["http", "https"]));
+}
+
+/// Nothing of the controller's that an alert looks at is misspelt, and of each it is said what to do.
+#[test]
+fn alerts_look_at_what_there_is() {
+    let rules = object("alerts.yaml", "PrometheusRule");
+    let rules = rules["spec"]["groups"][0]["rules"]
+        .as_array()
+        .unwrap()
+        .clone();
+    let operations = read("../docs/operations.md");
+    for rule in rules {
+        let alert = rule["alert"].as_str().unwrap();
+        assert!(operations.contains(&format!("| `{alert}` |")), "{alert}");
+        let expression = rule["expr"].as_str().unwrap();
+        let letter = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        let words = expression.split(|c| !letter(c));
+        for word in words.filter(|word| word.starts_with("portreeve_")) {
+            let known = acme::FAMILIES.iter().any(|family| family.name == word);
+            assert!(known, "{alert}: {word}");
+        }
+        if let Some((_, rest)) = expression.split_once("reason=\"") {
+            let reason = rest.split('"').next().unwrap();
+            let known = acme::Reason::ALL.iter().any(|it| it.as_str() == reason);
+            assert!(known, "{alert}: {reason}");
+        }
     }
 }
 

@@ -59,6 +59,7 @@ pub(crate) fn render(state: &State) -> String {
         metrics::head(&mut text, count.name(), count.help(), true);
         let _ = writeln!(text, "{} {}", count.name(), state.counts.get(*count));
     }
+    text += &state.figures.render();
     text
 }
 

@@ -7,6 +7,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use clap::{ArgAction, Parser};
+use portreeve_acme::AcmeSettings;
 use portreeve_settings::Settings;
 use portreeve_table::Forbidden;
 use portreeve_translate::ObjectKey;
@@ -173,6 +174,23 @@ pub struct Options {
     )]
     pub admission_webhook_configuration: String,
 
+    /// Certificates by ACME.
+    #[command(flatten)]
+    pub acme: AcmeSettings,
+
+    /// Ask the proxies behind this Service whether they answer challenges, before a CA is told to look.
+    ///
+    /// By default those of --publish-service. Without either, it is known only of proxies that are
+    /// connected to the controller that leads.
+    #[arg(
+        long,
+        value_name = "NAMESPACE/NAME",
+        env = "PORTREEVE_ACME_SERVICE",
+        value_parser = object_key,
+        help_heading = "ACME"
+    )]
+    pub acme_service: Option<ObjectKey>,
+
     /// Listen for probes and metrics: /livez, /readyz, /healthz, /metrics and /debug.
     #[arg(
         long,
@@ -196,12 +214,22 @@ impl Options {
     /// What a translation depends on.
     pub fn translation(&self) -> portreeve_translate::Options {
         let mut translation = self.settings.translation();
+        let allowed = self.acme.acme_allow.iter();
+        let allowed = allowed.map(|it| (it.namespace.to_string(), it.hosts.clone()));
+        translation.acme = self.acme.is_on();
+        translation.tls_acme = self.acme.acme_tls_acme;
+        translation.acme_allowed = allowed.collect();
         // Not to our own listeners where their addresses are given.
         let own = [self.config_listen, self.admin];
         for own in own.iter().filter(|own| !own.ip().is_unspecified()) {
             translation.targets.deny((*own).into(), Forbidden::Own);
         }
         translation
+    }
+
+    /// The Service whose proxies are asked whether they answer challenges.
+    pub(crate) fn asked_service(&self) -> Option<&ObjectKey> {
+        self.acme_service.as_ref().or(self.publish_service.as_ref())
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use portreeve_acme::{Acme, SettingsError};
 use portreeve_settings::{ClientError, Reached, client};
 use portreeve_table::Forbidden;
 use portreeve_translate::Own;
@@ -13,6 +14,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
 
+use crate::acme::{self, Figures};
 use crate::admin;
 use crate::counts::Counts;
 use crate::events::{Board, Herald};
@@ -42,6 +44,12 @@ pub enum Fatal {
     /// An address cannot be had.
     #[error(transparent)]
     Listen(#[from] ListenError),
+    /// What is said of certificates by ACME cannot be used.
+    #[error(transparent)]
+    Acme(#[from] SettingsError),
+    /// The TLS library cannot be set up.
+    #[error("TLS cannot be set up: {0}")]
+    Tls(#[from] rustls::Error),
     /// A part of the process has ended that must not.
     #[error("{0} has ended, which it must not; see above for why")]
     Ended(&'static str),
@@ -62,6 +70,7 @@ pub fn run(options: Options) -> Result<(), Fatal> {
 }
 
 async fn serve(options: Options) -> Result<(), Fatal> {
+    let acme = options.acme.acme()?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let sessions = bind(PROGRAM, "config-listen", options.config_listen).await?;
@@ -75,13 +84,15 @@ async fn serve(options: Options) -> Result<(), Fatal> {
     let namespace = namespace.unwrap_or_else(|| client.default_namespace().to_string());
     let (elector, leadership) = elector(&client, &namespace, &options);
     let guard = Guard::of(&leadership);
+    let mut kinds = Kinds::all().with_parameters(&namespace);
+    if acme.is_some() {
+        kinds = kinds.with_challenges(&namespace);
+    }
     let store = Store::start(
         client.clone(),
         portreeve_watch::Options {
             scope: options.settings.scope(),
-            kinds: options
-                .settings
-                .kinds(Kinds::all().with_parameters(&namespace)),
+            kinds: options.settings.kinds(kinds),
         },
         |problem| say(format_args!("portreeve-controller: {problem}")),
     );
@@ -105,6 +116,7 @@ async fn serve(options: Options) -> Result<(), Fatal> {
     };
     let mut translation = portreeve_translate::Options {
         parameters: Some(namespace.clone()),
+        challenges: acme.is_some().then(|| namespace.clone()),
         own: Some(Own {
             namespace: namespace.clone(),
             config: options.config_listen.port(),
@@ -161,6 +173,29 @@ async fn serve(options: Options) -> Result<(), Fatal> {
         board: heard,
     };
     parts.spawn(named("the report of rejections", reporter.run()));
+    let figures = Arc::new(Figures::default());
+    if let Some(Acme { cas, policy }) = acme {
+        let doors = match options.asked_service() {
+            Some(service) => acme::Doors::behind(client.clone(), service.clone())?,
+            None => acme::Doors::Fleet {
+                latest: latest.clone(),
+                fleet: Arc::clone(&fleet),
+            },
+        };
+        let keeper = acme::Keeper {
+            client: client.clone(),
+            guard: guard.clone(),
+            namespace: namespace.clone(),
+            cas,
+            policy,
+            doors,
+            latest: latest.clone(),
+            seen: seen.clone(),
+            board: board.clone(),
+            figures: Arc::clone(&figures),
+        };
+        parts.spawn(named("the keeper of certificates by ACME", keeper.run()));
+    }
     let state = admin::State {
         latest,
         fleet,
@@ -168,6 +203,7 @@ async fn serve(options: Options) -> Result<(), Fatal> {
         counts: Arc::clone(&counts),
         is_loss_held,
         leadership,
+        figures,
         identity,
     };
     parts.spawn(named("the admin listener", admin::serve(probes, state)));

@@ -3,8 +3,10 @@
 
 #![forbid(unsafe_code)]
 
+mod acme;
 mod client;
 mod flags;
 
+pub use acme::{AcmeAllowed, AcmeAllowedError, AcmeWanting};
 pub use client::{ClientError, Reached, client};
 pub use flags::Settings;
