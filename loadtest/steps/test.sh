@@ -91,6 +91,7 @@ step "statuses and Events" in_cluster ignored writes
 step "authorities of the admission webhook" in_cluster ignored authorities
 step "what an Ingress means in a cluster" in_cluster ignored semantics
 step "certificates of cert-manager" in_cluster ignored certmanager
+step "certificates by ACME in a cluster" in_cluster ignored acme
 step "reviews" in_cluster ignored webhook
 together
 step "measurements, small" in_cluster ignored measure

@@ -44,6 +44,7 @@ async fn what_is_deployed_serves_and_asks_for_nothing_that_it_may_not() {
     stops(&place).await;
     has_no_load_balancer(&place).await;
     lists_hosts(&place).await;
+    keeps_certificates(&place).await;
 }
 
 /// Statuses outlive one controller of two, and not the last; what is served outlives both.
@@ -109,6 +110,17 @@ async fn lists_hosts(place: &Place) {
     place.kubectl(&["annotate", "namespace", "shop", "portreeve.dev/hosts=*"]);
     shop::is_served_by_every_proxy(place).await;
     rights::of_namespaces_are_to_read().await;
+    rights::were_enough(place).await;
+}
+
+/// With the component, the controller may keep certificates in Secrets of tenants, and its state in its
+/// own.
+async fn keeps_certificates(place: &Place) {
+    place.apply_with("acme");
+    for name in ["portreeve-controller", "portreeve-admission"] {
+        place.until(place.ours::<Deployment>(), name, has(2)).await;
+    }
+    rights::of_secrets_are_to_write_but_not_to_delete().await;
     rights::were_enough(place).await;
 }
 

@@ -148,6 +148,29 @@ pub(crate) async fn of_nodes_are_to_read_one_by_one() {
     }
 }
 
+/// What the component gives that orders certificates: a certificate of a tenant's is never deleted, and
+/// nobody else may write one.
+pub(crate) async fn of_secrets_are_to_write_but_not_to_delete() {
+    let controller = account("portreeve-controller").await;
+    for verb in ["get", "create", "update"] {
+        let act = (verb, "/secrets", "shop", "shop-tls");
+        assert!(may(&controller, act).await, "{verb}");
+    }
+    let (theirs, own) = (
+        ("delete", "/secrets", "shop", "shop-tls"),
+        ("delete", "/secrets", NAMESPACE, ""),
+    );
+    assert!(!may(&controller, theirs).await);
+    assert!(may(&controller, own).await);
+    for name in ["portreeve-admission", "portreeve-proxy"] {
+        let account = account(name).await;
+        for verb in ["get", "create", "update", "delete"] {
+            let act = (verb, "/secrets", "shop", "shop-tls");
+            assert!(!may(&account, act).await, "{name} {verb}");
+        }
+    }
+}
+
 /// What the component gives that lets Namespaces list hosts.
 pub(crate) async fn of_namespaces_are_to_read() {
     for name in ["portreeve-controller", "portreeve-admission"] {
