@@ -9,6 +9,7 @@ use rustls_pki_types::pem::PemObject;
 use x509_parser::parse_x509_certificate;
 
 use super::support::https::Https;
+use super::support::pebble::{common_name, issuers};
 use super::support::process::free;
 use super::{Scene, connect, names};
 
@@ -258,22 +259,4 @@ async fn a_name_that_is_proven_is_not_proven_again() {
     order.tell().await.unwrap();
     order.ready().await.unwrap();
     order.finalize(&csr(&of, &key).unwrap()).await.unwrap();
-}
-
-fn common_name(pem: &str) -> String {
-    let der = CertificateDer::from_pem_slice(pem.as_bytes()).unwrap();
-    let (_, certificate) = parse_x509_certificate(&der).unwrap();
-    let name = certificate.subject().iter_common_name().next().unwrap();
-    name.as_str().unwrap().to_owned()
-}
-
-/// Who signed the certificates of a chain.
-fn issuers(chain: &str) -> Vec<String> {
-    let certificates = CertificateDer::pem_slice_iter(chain.as_bytes());
-    let issuer = |der: CertificateDer<'_>| {
-        let (_, certificate) = parse_x509_certificate(&der).unwrap();
-        let name = certificate.issuer().iter_common_name().next().unwrap();
-        name.as_str().unwrap().to_owned()
-    };
-    certificates.map(|der| issuer(der.unwrap())).collect()
 }

@@ -24,16 +24,7 @@ pub(crate) struct Https(TlsConnector);
 impl Https {
     /// One that believes `root` (PEM).
     pub(crate) fn new(root: &str) -> Self {
-        let mut roots = RootCertStore::empty();
-        roots
-            .add(CertificateDer::from_pem_slice(root.as_bytes()).unwrap())
-            .unwrap();
-        let config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        Self(TlsConnector::from(Arc::new(config)))
+        Self(connector(root))
     }
 
     /// What stands at `url`.
@@ -68,6 +59,20 @@ impl Https {
         connection.abort();
         BytesResponse::from(http::Response::from_parts(parts, Full::new(body)))
     }
+}
+
+/// What speaks TLS to whom `root` (PEM) certified.
+pub(crate) fn connector(root: &str) -> TlsConnector {
+    let mut roots = RootCertStore::empty();
+    roots
+        .add(CertificateDer::from_pem_slice(root.as_bytes()).unwrap())
+        .unwrap();
+    let config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    TlsConnector::from(Arc::new(config))
 }
 
 impl HttpClient for Https {

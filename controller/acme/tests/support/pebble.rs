@@ -7,7 +7,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use portreeve_acme::CaSettings;
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject;
 use serde_json::{Value, json};
+use x509_parser::parse_x509_certificate;
 
 use super::process::{Process, free};
 
@@ -117,6 +120,11 @@ impl Pebble {
         }
     }
 
+    /// Where it listens.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.listen
+    }
+
     /// The URL of its directory.
     pub(crate) fn directory(&self) -> String {
         format!("https://{}/dir", self.listen)
@@ -156,7 +164,7 @@ fn folder() -> PathBuf {
 }
 
 /// A root, and a certificate and key for 127.0.0.1 by it, as PEM.
-fn identity() -> (String, String, String) {
+pub(crate) fn identity() -> (String, String, String) {
     let mut root = CertificateParams::new(Vec::new()).unwrap();
     root.distinguished_name
         .push(DnType::CommonName, "Root of a test");
@@ -168,4 +176,23 @@ fn identity() -> (String, String, String) {
     let leaf = CertificateParams::new(["127.0.0.1".to_owned()]).unwrap();
     let leaf = leaf.signed_by(&key, &issuer).unwrap();
     (root_pem, leaf.pem(), key.serialize_pem())
+}
+
+/// Whom a certificate (PEM) is for.
+pub(crate) fn common_name(pem: &str) -> String {
+    let der = CertificateDer::from_pem_slice(pem.as_bytes()).unwrap();
+    let (_, certificate) = parse_x509_certificate(&der).unwrap();
+    let name = certificate.subject().iter_common_name().next().unwrap();
+    name.as_str().unwrap().to_owned()
+}
+
+/// Who signed the certificates of a chain.
+pub(crate) fn issuers(chain: &str) -> Vec<String> {
+    let certificates = CertificateDer::pem_slice_iter(chain.as_bytes());
+    let issuer = |der: CertificateDer<'_>| {
+        let (_, certificate) = parse_x509_certificate(&der).unwrap();
+        let name = certificate.issuer().iter_common_name().next().unwrap();
+        name.as_str().unwrap().to_owned()
+    };
+    certificates.map(|der| issuer(der.unwrap())).collect()
 }
