@@ -84,6 +84,7 @@ step "HTTP/2 conformance" ignored h2spec
 step "gRPC interoperability" ignored interop
 step "a CA" ignored pebble
 step "certificates by ACME" ignored issuer
+step "certificates from a CA in trouble" ignored storm
 step "test cluster" in_cluster ignored cluster
 step "deployment" in_cluster ignored deployed
 step "policies" in_cluster ignored policies
