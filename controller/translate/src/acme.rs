@@ -116,7 +116,7 @@ fn off(claims: &Claims) -> Diagnostic {
     let message = "No certificate is ordered, because no ACME authority is named.";
     Diagnostic::new(Code::AcmeOff, claims.object(), message)
         .field(claims.asked.field(claims))
-        .hint("--acme-directory URL for the controller, or a Secret of your own")
+        .hint("--acme-directory URL, or a Secret of your own")
 }
 
 /// An Ingress that does not say for what it wants a certificate.

@@ -67,10 +67,12 @@ impl Neighbours {
     pub fn around(&self, snapshot: &Snapshot, candidate: Ingress) -> Snapshot {
         let key = ObjectKey::of(&candidate.metadata);
         let claims = ingress::claims(&key, &candidate, Profile::default());
-        let names = names(&claims);
-        let asked = names.iter().collect();
-        let mut found = self.claimers(&asked);
         let secrets = secrets(&claims);
+        // Whoever has all hosts has those, too, that nobody has a rule for.
+        let rest = [HostPattern::Any];
+        let mut asked = names(&claims);
+        asked.extend(rest.iter().filter(|_| !secrets.is_empty()).cloned());
+        let mut found = self.claimers(&asked.iter().collect());
         let ordered = secrets.iter().filter_map(|key| self.by_secret.get(key));
         let ordered: BTreeSet<_> = ordered.flatten().collect();
         // Whether these are served under their other names depends on who has their hosts, and so
@@ -152,9 +154,7 @@ fn names(claims: &Claims) -> BTreeSet<HostPattern> {
         let others: Vec<_> = names.iter().filter_map(other_www).collect();
         names.extend(others);
     }
-    // What is asked for by an address is for no host of a rule.
-    let by_address = claims.tls.iter().any(|tls| !tls.addresses.is_empty());
-    if claims.is_catch_all || by_address {
+    if claims.is_catch_all {
         names.insert(HostPattern::Any);
     }
     names

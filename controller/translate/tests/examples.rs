@@ -41,7 +41,12 @@ fn every_example_is_without_a_finding() {
         }
         let (snapshot, twice) = Snapshot::from_objects(objects);
         assert_eq!(twice, []);
-        let translation = translate(&snapshot, &Options::standalone());
+        let flags = fs::read_to_string(example.join("flags")).unwrap_or_default();
+        let options = Options {
+            acme: flags.contains("--acme-directory"),
+            ..Options::standalone()
+        };
+        let translation = translate(&snapshot, &options);
         let shown: Vec<_> = translation
             .diagnostics
             .iter()

@@ -104,10 +104,12 @@ impl<'a> Allowed<'a> {
         })
     }
 
-    /// The Ingress that decides whose a host is, if any has a rule for it.
+    /// The Ingress that decides whose a host is: the oldest that has a rule for it, or else for all
+    /// hosts, if any has.
     fn owner(&self, host: &HostPattern) -> Option<&'a ObjectKey> {
         let above = || self.owners.get(&host.wildcard()?);
-        self.owners.get(host).or_else(above).copied()
+        let all = || self.owners.get(&HostPattern::Any);
+        self.owners.get(host).or_else(above).or_else(all).copied()
     }
 
     fn lists(&self, namespace: &str, name: &Identifier) -> bool {
