@@ -41,10 +41,14 @@ impl Board {
         self.say(want, |status| status.phase = phase);
     }
 
-    /// Says nothing any more of a want that nobody has.
-    pub(crate) fn wipe(&self, id: &WantId) {
+    /// Says nothing any more of wants that nobody has.
+    pub(crate) fn keep(&self, is_wanted: impl Fn(&WantId) -> bool) {
         self.0.send_if_modified(|all| {
-            all.contains_key(id) && Arc::make_mut(all).remove(id).is_some()
+            let is_less = !all.keys().all(&is_wanted);
+            if is_less {
+                Arc::make_mut(all).retain(|id, _| is_wanted(id));
+            }
+            is_less
         });
     }
 }

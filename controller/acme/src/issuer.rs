@@ -124,7 +124,12 @@ impl<S: Store, D: Doors, C: Connect> Issuing<S, D, C> {
     }
 
     async fn issue(mut self, mut wants: watch::Receiver<Arc<Vec<Want>>>) {
-        while self.read().await.is_err() {
+        while let Err(error) = self.read().await {
+            // No task has begun that could say so.
+            let wanted = Arc::clone(&wants.borrow());
+            for want in wanted.iter() {
+                self.engine.stored(want, &error);
+            }
             sleep(AGAIN).await;
         }
         let mut next = Instant::now();
@@ -145,12 +150,15 @@ impl<S: Store, D: Doors, C: Connect> Issuing<S, D, C> {
         }
     }
 
-    /// Counts what was ordered and issued before.
+    /// Counts what was ordered and issued before. What nobody can make sense of counts for nothing,
+    /// and whoever wants that certificate is told by its task.
     async fn read(&self) -> Result<(), StoreError> {
         let mut ledger = Ledger::default();
         for id in self.engine.store.records().await? {
-            if let Some((record, _)) = self.engine.store.record(&id).await? {
-                ledger.load(&record);
+            match self.engine.store.record(&id).await {
+                Ok(Some((record, _))) => ledger.load(&record),
+                Ok(None) | Err(StoreError::Unreadable { .. }) => {}
+                Err(error) => return Err(error),
             }
         }
         self.engine.ledger(|counted| *counted = ledger);
@@ -164,10 +172,10 @@ impl<S: Store, D: Doors, C: Connect> Issuing<S, D, C> {
         let gone = self.tasks.extract_if(.., |id, _| !wanted.contains_key(id));
         let gone: Vec<_> = gone.collect();
         let is_less = !gone.is_empty();
-        for (id, task) in gone {
+        for (_, task) in gone {
             task.stop().await;
-            self.engine.board.wipe(&id);
         }
+        self.engine.board.keep(|id| wanted.contains_key(id));
         for (id, want) in wanted {
             match self.tasks.get(&id) {
                 Some(task) if !task.has_ended() => {

@@ -206,7 +206,7 @@ impl<S: Store, D: Doors, C: Connect> Engine<S, D, C> {
     }
 
     /// Says that nothing can be kept, and how long to wait before it is tried again.
-    fn stored(&self, want: &Want, error: &StoreError) -> Duration {
+    pub(crate) fn stored(&self, want: &Want, error: &StoreError) -> Duration {
         let wait = PAUSE + share(&want.id(), "store", PAUSE / 10);
         let until = renewal::later(self.now(), wait);
         let failure = Failure::from(error.clone());

@@ -449,6 +449,49 @@ async fn a_store_that_fails_costs_no_order() {
     );
 }
 
+/// Whoever asks for another certificate has it, and what is wrong is said where it is.
+#[tokio::test(start_paused = true)]
+async fn a_record_that_cannot_be_read_stops_no_other() {
+    let (world, [garbled, other]) = (World::new(), [0, 1].map(want));
+    let mut lost = [2, 3].map(want);
+    lost.sort_by_key(Want::id);
+    let [unwanted, gone] = lost;
+    let all = vec![garbled.clone(), unwanted.clone(), gone.clone()];
+    let mut process = Process::start(&world, policy(), all);
+    for want in [&garbled, &unwanted, &gone] {
+        process.issued(want).await;
+    }
+    process.die().await;
+    world.with(|state| state.garbled.extend([garbled.id(), unwanted.id()]));
+    let mut process = Process::start(&world, policy(), vec![garbled.clone(), other.clone()]);
+    process.issued(&other).await;
+    let is_said = |status: &crate::Status| {
+        let failing = status.failing.as_ref();
+        failing.is_some_and(|failing| failing.last.detail == "record cannot be read: garbled")
+    };
+    process.until(&garbled, is_said).await;
+    sleep(DAY).await;
+    world.with(|state| assert!(state.records[&gone.id()].0.unwanted.is_some()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_cannot_be_read_is_said_and_read_again() {
+    let (world, [stays, goes]) = (World::new(), [0, 1].map(want));
+    let down = Failure::new(FailureKind::Store, "down");
+    world.with(|state| drop(state.failures.insert("records", vec![down; 5].into())));
+    let mut process = Process::start(&world, policy(), vec![stays.clone(), goes.clone()]);
+    let is_said = |status: &crate::Status| {
+        let failing = status.failing.as_ref();
+        failing.is_some_and(|failing| failing.last.detail == "memory: down")
+    };
+    process.until(&stays, is_said).await;
+    process.until(&goes, is_said).await;
+    process.wants.send_replace(Arc::new(vec![stays.clone()]));
+    process.issued(&stays).await;
+    assert!(!process.statuses.borrow().contains_key(&goes.id()));
+    assert!(world.now() < "2030-01-01T00:02:00Z".parse().unwrap());
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_account_that_cannot_be_kept_yet_is_not_made_again() {
     let (world, want) = (World::new(), want(0));

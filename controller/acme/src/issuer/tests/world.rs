@@ -1,6 +1,6 @@
 //! A store and CAs in memory, which outlive the issuers that use them, and a death for each step.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex};
 
 use jiff::{Timestamp, ToSpan};
@@ -52,6 +52,8 @@ pub(super) struct State {
     pub(super) skew: i64,
     pub(super) accounts: BTreeMap<CaId, Secret<String>>,
     pub(super) records: BTreeMap<WantId, (Record, u64)>,
+    /// Whose records nobody can make sense of.
+    pub(super) garbled: BTreeSet<WantId>,
     pub(super) certificates: BTreeMap<CertKey, Kept>,
     pub(super) marks: BTreeMap<CertKey, Mark>,
     pub(super) challenges: BTreeMap<WantId, Vec<Staged>>,
@@ -185,10 +187,25 @@ impl Store for World {
     }
 
     async fn records(&self) -> Result<Vec<WantId>, StoreError> {
-        Ok(self.with(|state| state.records.keys().cloned().collect()))
+        self.with(|state| {
+            let failures = state.failures.get_mut("records");
+            match failures.and_then(VecDeque::pop_front) {
+                Some(failure) => Err(StoreError::Failed {
+                    object: "memory".into(),
+                    why: failure.detail,
+                }),
+                None => Ok(state.records.keys().cloned().collect()),
+            }
+        })
     }
 
     async fn record(&self, id: &WantId) -> Result<Option<(Record, Version)>, StoreError> {
+        if self.with(|state| state.garbled.contains(id)) {
+            return Err(StoreError::Unreadable {
+                object: "record".into(),
+                why: "garbled".into(),
+            });
+        }
         let found = self.with(|state| state.records.get(id).cloned());
         Ok(found.map(|(record, version)| (record, Version(version.to_string().into()))))
     }
