@@ -96,7 +96,6 @@ impl Record {
             url: None,
             begun: now,
             tries: 0,
-            plain: false,
         });
     }
 
@@ -122,16 +121,16 @@ impl Record {
         }
     }
 
-    /// The CA said that it made no order. The next time it is not told what is replaced, because it
-    /// may have been that which it did not like.
-    pub(crate) fn not_made(&mut self, order: &Ordered) {
+    /// The CA said that it made no order. Where it refused what it was sent, it is not told what is
+    /// replaced the next time, because it may have been that which it did not like.
+    pub(crate) fn not_made(&mut self, order: &Ordered, kind: FailureKind) {
         if let Some(index) = self.ordered.iter().rposition(|o| o == order) {
             self.ordered.remove(index);
         }
         if let Some(pending) = &mut self.pending {
             pending.tries = 0;
-            pending.plain = true;
         }
+        self.plain |= ends_an_order(kind);
     }
 
     /// A staging CA issued a certificate, so that the others may be asked.
@@ -147,6 +146,7 @@ impl Record {
         self.issued.push(now);
         self.issuer = Some(ca.clone());
         self.pending = None;
+        self.plain = false;
         self.failing = None;
         self.asked = None;
         self.resting.clear();

@@ -90,20 +90,16 @@ impl<S: Store, D: Doors, C: Connect> Attempt<'_, S, D, C> {
         }
         let order = self.reserve()?;
         self.kept.save(&engine.store).await?;
-        let is_plain = self
-            .kept
-            .record
-            .pending
-            .as_ref()
-            .is_some_and(|p| p.plain || p.tries > 1);
-        let replaces = self.replaces.filter(|_| !is_plain);
+        let record = &self.kept.record;
+        let is_again = record.pending.as_ref().is_some_and(|p| p.tries > 1);
+        let replaces = self.replaces.filter(|_| !record.plain && !is_again);
         let account = ca.read().await;
         let names = self.want.names();
         let made = match account.order(names, self.profile(), replaces).await {
             Ok(made) => made,
             Err(failure) if may_have_ordered(failure.kind) => return Err(failure.into()),
             Err(failure) => {
-                self.kept.record.not_made(&order);
+                self.kept.record.not_made(&order, failure.kind);
                 engine.ledger(|ledger| ledger.not_ordered(&order));
                 return Err(failure.into());
             }

@@ -21,6 +21,9 @@ pub struct Record {
     /// The order that is under way: there is never a second.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pending: Option<Pending>,
+    /// Whether no CA is told which certificate is replaced, until there is another.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub plain: bool,
     /// What went wrong since the last success.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failing: Option<Failing>,
@@ -64,9 +67,6 @@ pub struct Pending {
     /// How often the CA was asked for this order without it being known whether it made one.
     #[serde(default)]
     pub tries: u32,
-    /// Whether the CA is not told any more which certificate is replaced.
-    #[serde(default)]
-    pub plain: bool,
 }
 
 /// One new order.
@@ -124,6 +124,7 @@ impl Record {
             secret: want.secret.clone(),
             names: want.names().to_vec(),
             pending: None,
+            plain: false,
             failing: None,
             asked: None,
             ordered: Vec::new(),

@@ -492,6 +492,32 @@ async fn a_store_that_cannot_be_read_is_said_and_read_again() {
     assert!(world.now() < "2030-01-01T00:02:00Z".parse().unwrap());
 }
 
+/// Which of a renewal's orders name the certificate that they replace, after each kind of failure.
+#[tokio::test(start_paused = true)]
+async fn a_ca_that_refuses_is_not_told_again_what_is_replaced() {
+    for (kind, told) in [
+        (FailureKind::Account, false),
+        (FailureKind::OrderInvalid, false),
+        (FailureKind::Refused, false),
+        (FailureKind::Connection, true),
+        (FailureKind::RateLimited, true),
+        (FailureKind::BadNonce, true),
+    ] {
+        let (world, want) = (World::new(), want(0));
+        let mut process = Process::start(&world, policy(), vec![want.clone()]);
+        process.issued(&want).await;
+        let no = Failure::new(kind, "no");
+        world.with(|state| drop(state.failures.insert("order", vec![no].into())));
+        world.with(|state| state.told_replaced.clear());
+        process.until(&want, |status| status.issued == 2).await;
+        let replaced = || world.with(|state| state.told_replaced.clone());
+        assert_eq!(replaced(), [true, told], "{kind:?}");
+        // What was refused is of no concern to the certificate after that.
+        process.until(&want, |status| status.issued == 3).await;
+        assert_eq!(replaced(), [true, told, true], "{kind:?}");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_account_that_cannot_be_kept_yet_is_not_made_again() {
     let (world, want) = (World::new(), want(0));

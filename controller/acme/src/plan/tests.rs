@@ -182,7 +182,7 @@ fn after_a_failed_order_the_next_is_an_hour_later_and_what_was_not_made_is_no_or
 
     let mut world = World::new();
     let order = world.begin(PRIMARY);
-    world.record.not_made(&order);
+    world.record.not_made(&order, FailureKind::ServerInternal);
     world.ledger.not_ordered(&order);
     world.fail(FailureKind::ServerInternal);
     assert_eq!(world.next(), orders(PRIMARY));
@@ -319,7 +319,7 @@ fn whose_turn_it_is_after_failures_of_cas() {
             panic!("{:?}", world.plan());
         };
         let order = world.begin(ca.url());
-        world.record.not_made(&order);
+        world.record.not_made(&order, FailureKind::Connection);
         world.ledger.not_ordered(&order);
         world.fail_at(ca.url(), Failure::new(FailureKind::Connection, "no"));
         asked.push(ca.url().to_owned());
@@ -458,7 +458,7 @@ proptest! {
                         made.push(order);
                         world.record.made("https://order/1");
                     } else {
-                        world.record.not_made(&order);
+                        world.record.not_made(&order, kind);
                         world.ledger.not_ordered(&order);
                     }
                     ca

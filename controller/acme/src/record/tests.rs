@@ -20,8 +20,8 @@ fn what_is_written_is_read_back_with_its_key() {
         url: Some("https://ca.example/order/1".into()),
         begun: Timestamp::UNIX_EPOCH,
         tries: 1,
-        plain: true,
     });
+    record.plain = true;
     let text = serde_json::to_string(&record).unwrap();
     assert_eq!(serde_json::from_str::<Record>(&text).unwrap(), record);
 }
@@ -35,7 +35,6 @@ fn a_key_is_in_no_log() {
         url: None,
         begun: Timestamp::UNIX_EPOCH,
         tries: 0,
-        plain: false,
     });
     assert!(!format!("{record:?}").contains("hunter2"));
 }

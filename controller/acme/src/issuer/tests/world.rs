@@ -69,7 +69,10 @@ pub(super) struct State {
     pub(super) made_accounts: usize,
     pub(super) told_contacts: usize,
     pub(super) profiles: Vec<Option<String>>,
+    /// Which orders that were made say that they replace a certificate.
     pub(super) replaced: Vec<bool>,
+    /// Which orders that were asked for say so.
+    pub(super) told_replaced: Vec<bool>,
     written: u64,
 }
 
@@ -358,12 +361,14 @@ impl Authority for FakeCa {
             status: Status::Pending,
             chain: String::new(),
         };
+        let is_told = replaces.is_some();
+        self.world.with(|state| state.told_replaced.push(is_told));
         let made = self.world.step("order", |state| {
             state
                 .asked
                 .push((order.ca.clone(), order.names.clone(), now));
             state.profiles.push(profile.map(ToOwned::to_owned));
-            state.replaced.push(replaces.is_some());
+            state.replaced.push(is_told);
             let same = state.orders.iter().position(|other| *other == order);
             if let Some(same) = same.filter(|_| state.reuses) {
                 return Ok(same);
