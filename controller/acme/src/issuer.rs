@@ -135,9 +135,10 @@ impl<S: Store, D: Doors, C: Connect> Issuing<S, D, C> {
         let mut next = Instant::now();
         loop {
             let wanted = Arc::clone(&wants.borrow_and_update());
-            let is_less = self.follow(&wanted).await;
-            if is_less || Instant::now() >= next {
-                // What fails here is tried again in an hour, or when the next goes.
+            self.follow(&wanted).await;
+            // It reads everything that is kept: never more often, however often wants change.
+            if Instant::now() >= next {
+                // What fails here is tried again in an hour.
                 let _ = self.engine.retire(&wanted).await;
                 next = Instant::now() + HOUSEKEEPING;
             }
@@ -165,13 +166,11 @@ impl<S: Store, D: Doors, C: Connect> Issuing<S, D, C> {
         Ok(())
     }
 
-    /// Begins with what is new, tells the others what changed, and stops what nobody wants; returns
-    /// whether there was such.
-    async fn follow(&mut self, wanted: &[Want]) -> bool {
+    /// Begins with what is new, tells the others what changed, and stops what nobody wants.
+    async fn follow(&mut self, wanted: &[Want]) {
         let wanted: BTreeMap<_, _> = wanted.iter().map(|want| (want.id(), want)).collect();
         let gone = self.tasks.extract_if(.., |id, _| !wanted.contains_key(id));
         let gone: Vec<_> = gone.collect();
-        let is_less = !gone.is_empty();
         for (_, task) in gone {
             task.stop().await;
         }
@@ -192,7 +191,6 @@ impl<S: Store, D: Doors, C: Connect> Issuing<S, D, C> {
                 }
             }
         }
-        is_less
     }
 
     fn begin(&self, want: Want) -> Task {

@@ -1,6 +1,7 @@
 //! What becomes of a certificate that nobody wants any more: it stays, and is not renewed.
 //!
 //! Only where an administrator asked for it is it taken away, and only what bears our mark.
+//! What is kept of it besides is forgotten in any case, so that there is no more of it every year.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -46,6 +47,7 @@ pub(crate) fn end(
     let stale = !counts(now, since, STALE);
     match prune_after {
         _ if elsewhere && stale => End::Forget,
+        None if stale => End::Forget,
         Some(after) if !elsewhere && !counts(now, since, after) => End::Prune,
         _ => End::Stay,
     }

@@ -342,7 +342,8 @@ async fn what_nobody_wants_any_more_stays_and_is_not_renewed() {
     let names = |names: &[Name]| names == gone.names();
     world.with(|state| {
         assert_eq!(state.asked.iter().filter(|(_, n, _)| names(n)).count(), 1);
-        assert!(state.records[&gone.id()].0.unwanted.is_some());
+        // What was counted for it counts no more.
+        assert_eq!(state.records.keys().collect::<Vec<_>>(), [&stays.id()]);
     });
     assert!(!process.statuses.borrow().contains_key(&gone.id()));
     chain(&world, &gone);
@@ -350,6 +351,25 @@ async fn what_nobody_wants_any_more_stays_and_is_not_renewed() {
     process.wants.send_replace(Arc::new(vec![gone.clone()]));
     process.until(&gone, |status| status.issued == 1).await;
     world.with(|state| assert_eq!(state.records[&gone.id()].0.unwanted, None));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_kept_of_others_is_looked_through_hourly_however_often_wants_change() {
+    let (world, [comes, stays]) = (World::new(), [0, 1].map(want));
+    let both = vec![comes.clone(), stays.clone()];
+    let mut process = Process::start(&world, policy(), both.clone());
+    process.issued(&comes).await;
+    for _ in 0..50 {
+        process.wants.send_replace(Arc::new(vec![stays.clone()]));
+        sleep(Duration::from_secs(30)).await;
+        process.wants.send_replace(Arc::new(both.clone()));
+        sleep(Duration::from_secs(30)).await;
+    }
+    // When it began, and once to see who is wanted.
+    world.with(|state| assert_eq!(state.listed, 2));
+    process.wants.send_replace(Arc::new(vec![stays]));
+    sleep(Duration::from_secs(3600)).await;
+    world.with(|state| assert!(state.records[&comes.id()].0.unwanted.is_some()));
 }
 
 #[tokio::test(start_paused = true)]

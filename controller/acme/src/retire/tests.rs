@@ -32,7 +32,10 @@ fn what_becomes_of_what_nobody_wants() {
         (Some(0), 1, true, Some(DAY), End::Stay),
         (Some(0), 8, true, Some(DAY), End::Forget),
         (Some(0), 8, true, None, End::Forget),
-        (Some(0), 3000, false, None, End::Stay),
+        (Some(0), 7, false, None, End::Stay),
+        (Some(0), 8, false, None, End::Forget),
+        (Some(0), 8, false, Some(9 * DAY), End::Stay),
+        (Some(0), 9, false, Some(9 * DAY), End::Prune),
     ] {
         let end = end(days(now), &record(since.map(days)), elsewhere, prune_after);
         assert_eq!(end, expected, "{since:?} {now} {elsewhere} {prune_after:?}");

@@ -52,6 +52,8 @@ pub(super) struct State {
     pub(super) skew: i64,
     pub(super) accounts: BTreeMap<CaId, Secret<String>>,
     pub(super) records: BTreeMap<WantId, (Record, u64)>,
+    /// How often it was asked what records there are.
+    pub(super) listed: usize,
     /// Whose records nobody can make sense of.
     pub(super) garbled: BTreeSet<WantId>,
     pub(super) certificates: BTreeMap<CertKey, Kept>,
@@ -191,6 +193,7 @@ impl Store for World {
 
     async fn records(&self) -> Result<Vec<WantId>, StoreError> {
         self.with(|state| {
+            state.listed += 1;
             let failures = state.failures.get_mut("records");
             match failures.and_then(VecDeque::pop_front) {
                 Some(failure) => Err(StoreError::Failed {
