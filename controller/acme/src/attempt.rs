@@ -8,7 +8,7 @@ use tokio::sync::RwLock;
 
 use crate::advance::may_have_ordered;
 use crate::authority::{Authority, Connect, Ordering};
-use crate::check::check;
+use crate::check::check_issued;
 use crate::csr::{csr, generate};
 use crate::doors::Doors;
 use crate::engine::Engine;
@@ -176,7 +176,7 @@ impl<S: Store, D: Doors, C: Connect> Attempt<'_, S, D, C> {
         let (key, names) = (pending.key.clone(), self.want.names());
         order.finalize(&csr(names, &key)?).await?;
         let chain = order.certificate().await?;
-        check(&chain, &key, names, self.engine.now())?;
+        check_issued(&chain, &key, names, self.engine.now())?;
         Ok((chain, key))
     }
 

@@ -52,6 +52,26 @@ pub fn check(
     Ok(held)
 }
 
+/// As [`check`], for what a CA has just issued: it holds no name besides `names` either.
+///
+/// One with more would be taken for the certificate of other names the next time that it is looked
+/// at, and be ordered again as often as the bounds allow.
+///
+/// # Errors
+/// As for [`check`], or the first name that was not ordered.
+pub(crate) fn check_issued(
+    chain: &str,
+    key: &Secret<String>,
+    names: &[Name],
+    now: Timestamp,
+) -> Result<(), Failure> {
+    let held = check(chain, key, names, now)?;
+    match held.names.iter().find(|name| !names.contains(name)) {
+        Some(name) => Err(bad(format!("it is also for {name}, which was not ordered"))),
+        None => Ok(()),
+    }
+}
+
 fn bad(why: impl std::fmt::Display) -> Failure {
     let detail = format!("the certificate that the CA issued cannot be used: {why}");
     Failure::new(FailureKind::BadCertificate, detail)

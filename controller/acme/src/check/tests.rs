@@ -108,6 +108,29 @@ fn other_names_are_refused() {
 }
 
 #[test]
+fn what_is_issued_is_for_no_other_names() {
+    let root = root("Root");
+    let (pem, key) = leaf(&["a.example", "b.example"], &root);
+    let chain = pem + &root.pem;
+    let issued = |wanted: &[&str]| check_issued(&chain, &key, &names(wanted), june());
+    assert_eq!(issued(&["a.example", "b.example"]), Ok(()));
+    for (wanted, said) in [
+        (
+            "a.example",
+            "it is also for b.example, which was not ordered",
+        ),
+        (
+            "b.example",
+            "it is also for a.example, which was not ordered",
+        ),
+        ("c.example", "it is not for c.example"),
+    ] {
+        let failure = issued(&[wanted]).unwrap_err();
+        assert!(failure.detail.ends_with(said), "{failure}");
+    }
+}
+
+#[test]
 fn another_key_is_refused() {
     let root = root("Root");
     let (pem, _) = leaf(&["a.example"], &root);

@@ -538,6 +538,52 @@ async fn a_ca_that_refuses_is_not_told_again_what_is_replaced() {
     }
 }
 
+/// It would be taken for one of other names, and ordered again as often as may be.
+#[tokio::test(start_paused = true)]
+async fn a_certificate_with_a_name_that_nobody_asked_for_is_refused() {
+    let (world, want) = (World::new(), want(0));
+    world.with(|state| state.adds = Some("www.example"));
+    let mut process = Process::start(&world, policy(), vec![want.clone()]);
+    let is_said = |status: &crate::Status| {
+        let failing = status.failing.as_ref();
+        failing.is_some_and(|failing| {
+            failing.last.kind == FailureKind::BadCertificate
+                && failing
+                    .last
+                    .detail
+                    .ends_with("it is also for www.example, which was not ordered")
+        })
+    };
+    process.until(&want, is_said).await;
+    sleep(DAY).await;
+    world.with(|state| {
+        assert!(state.certificates.is_empty());
+        assert!(state.orders.len() <= 4, "{}", state.orders.len());
+        state.adds = None;
+    });
+    process.issued(&want).await;
+}
+
+/// Until there is another, its old certificate serves whoever lost a name.
+#[tokio::test(start_paused = true)]
+async fn a_want_that_loses_a_name_is_ordered_and_replaces_what_serves_it() {
+    let (world, one) = (World::new(), want(0));
+    let names = ["a0.example", "b.example"].map(|name| name.parse().unwrap());
+    let both = Want::new(one.origin.clone(), one.secret.clone(), names);
+    let mut policy = policy();
+    policy.staging = Some(CaId::new(STAGING));
+    let mut process = Process::start(&world, policy, vec![both.clone()]);
+    process.issued(&both).await;
+    process.wants.send_replace(Arc::new(vec![one.clone()]));
+    process.issued(&one).await;
+    let held = crate::Held::read(&chain(&world, &one)).unwrap();
+    assert_eq!(held.names, one.names());
+    world.with(|state| {
+        let cas: Vec<_> = state.orders.iter().map(|order| order.ca.url()).collect();
+        assert_eq!(cas, [STAGING, PRIMARY, PRIMARY]);
+    });
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_account_that_cannot_be_kept_yet_is_not_made_again() {
     let (world, want) = (World::new(), want(0));

@@ -66,6 +66,8 @@ pub(super) struct State {
     pub(super) asked: Vec<(CaId, Vec<Name>, Timestamp)>,
     /// Whether a CA gives an order that is pending for the same names instead of another.
     pub(super) reuses: bool,
+    /// A name that CAs put into every certificate.
+    pub(super) adds: Option<&'static str>,
     pub(super) ari: Option<Ari>,
     pub(super) emails: Vec<Box<str>>,
     pub(super) made_accounts: usize,
@@ -469,9 +471,12 @@ impl Ordering for FakeOrder {
 
     async fn finalize(&mut self, csr: &[u8]) -> Result<(), Failure> {
         let now = self.world.now();
+        let added = self.world.with(|state| state.adds);
         let go = self.go("finalize", |order| {
             if order.status == Status::Ready {
-                order.chain = issue(&order.names, csr, now);
+                let added = added.map(|name| name.parse().unwrap());
+                let names: Vec<_> = order.names.iter().cloned().chain(added).collect();
+                order.chain = issue(&names, csr, now);
                 order.status = Status::Valid;
             }
             Ok(())
