@@ -134,9 +134,17 @@ impl Ca {
     }
 }
 
-/// Addresses of this machine that nobody has now.
+/// Addresses of this machine that nobody has now, and that nobody is given who takes any: the kernel
+/// gives those from 32768 on.
 fn free<const N: usize>() -> [SocketAddr; N] {
-    let listeners = [(); N].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
+    let mut ports = 20_000..32_000;
+    let listeners = [(); N].map(|()| {
+        let mut free = ports.by_ref().filter_map(|port| {
+            let address = SocketAddr::from(([127, 0, 0, 1], port));
+            TcpListener::bind(address).ok()
+        });
+        free.next().unwrap()
+    });
     listeners.map(|listener| listener.local_addr().unwrap())
 }
 

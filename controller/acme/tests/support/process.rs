@@ -4,6 +4,7 @@ use std::env;
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
 /// How long a program may take until it listens.
@@ -56,10 +57,15 @@ impl Drop for Process {
     }
 }
 
-/// A port of this machine that nobody has now.
+/// A port of this machine that nobody has now, given to nobody else here, nor by the kernel to who
+/// takes any: those begin at 32768.
 pub(crate) fn free() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
+    static NEXT: AtomicU16 = AtomicU16::new(10_000);
+    loop {
+        let port = NEXT.fetch_add(1, Ordering::Relaxed);
+        let address = SocketAddr::from(([127, 0, 0, 1], port));
+        if TcpListener::bind(address).is_ok() {
+            return address;
+        }
+    }
 }
