@@ -6,7 +6,6 @@
 //! none of it here.
 
 mod doors;
-mod reason;
 mod report;
 mod state;
 #[cfg(test)]
@@ -22,7 +21,6 @@ use tokio::sync::watch;
 
 pub(crate) use doors::Listening;
 use doors::Own;
-pub(crate) use reason::reason;
 pub use state::StateError;
 use wants::Wants;
 

@@ -5,16 +5,12 @@
 mod verifier;
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-use http::header::HOST;
-use http::{Request, StatusCode};
-use http_body_util::{BodyExt, Empty, Limited};
-use hyper::client::conn::http1;
-use hyper_util::rt::TokioIo;
+use http::StatusCode;
+use http_body_util::{BodyExt, Limited};
 use portreeve_table::Identifier;
 use rustls::ClientConfig;
 use rustls_pki_types::ServerName;
@@ -25,6 +21,7 @@ use tokio_rustls::TlsConnector;
 use x509_parser::parse_x509_certificate;
 use x509_parser::prelude::X509Certificate;
 
+use crate::facts::{Unreachable, send};
 use crate::staged::{ChallengeKind, Staged};
 
 /// How long one answer may take.
@@ -57,6 +54,18 @@ pub enum Wrong {
     /// The name cannot stand in a request or a handshake.
     #[error("{0} cannot be asked for")]
     Name(String),
+}
+
+impl From<Unreachable> for Wrong {
+    fn from(why: Unreachable) -> Self {
+        match why {
+            Unreachable::Silent => Self::Silent,
+            Unreachable::Connect(error) => Self::Io(error),
+            Unreachable::Http(error) => Self::Http(error),
+            Unreachable::Body => Self::Other,
+            Unreachable::Name(name) => Self::Name(name.to_string()),
+        }
+    }
 }
 
 /// What asks. One is enough for all questions.
@@ -116,27 +125,14 @@ fn answered<'a>(leaf: &X509Certificate<'a>) -> Option<&'a [u8]> {
 
 async fn get(address: SocketAddr, staged: &Staged) -> Result<(), Wrong> {
     let path = format!("/.well-known/acme-challenge/{}", staged.token.as_str());
-    let host = match identifier(staged)? {
-        Identifier::Ip(IpAddr::V6(address)) => format!("[{address}]"),
-        other => other.to_string(),
-    };
-    let request = Request::get(path).header(HOST, &host);
-    let request = request.body(Empty::<Bytes>::new());
-    let request = request.map_err(|_| Wrong::Name(host))?;
-    let stream = TcpStream::connect(address).await?;
-    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
-    let asking = async move {
-        let answer = sender.send_request(request).await?;
-        if answer.status() != StatusCode::OK {
-            return Err(Wrong::Status(answer.status().as_u16()));
-        }
-        let body = Limited::new(answer.into_body(), MOST).collect().await;
-        Ok(body.map_err(|_| Wrong::Other)?.to_bytes())
-    };
-    // The connection ends with the question, which holds its other half.
-    let (body, _) = tokio::join!(asking, connection);
+    let (answer, _connection) = send(address, &staged.host, &path).await?;
+    if answer.status() != StatusCode::OK {
+        return Err(Wrong::Status(answer.status().as_u16()));
+    }
+    let body = Limited::new(answer.into_body(), MOST).collect().await;
+    let body = body.map_err(|_| Wrong::Other)?.to_bytes();
     // A CA ignores white space at the end (RFC 8555, section 8.3).
-    let is_it = body?.trim_ascii_end() == staged.key_authorization.as_bytes();
+    let is_it = body.trim_ascii_end() == staged.key_authorization.as_bytes();
     is_it.then_some(()).ok_or(Wrong::Other)
 }
 

@@ -6,8 +6,9 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::Request;
+use http::{Request, Response};
 use http_body_util::{BodyExt, Empty, Limited};
+use hyper::body::Incoming;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use jiff::Timestamp;
@@ -100,6 +101,19 @@ pub async fn reach(address: SocketAddr, name: &Name) -> Result<u16, Unreachable>
 /// # Errors
 /// When there is no answer over HTTP, or one that no challenge has.
 pub async fn ask(address: SocketAddr, name: &Name, path: &str) -> Result<Answer, Unreachable> {
+    let (answer, _connection) = send(address, name, path).await?;
+    let status = answer.status().as_u16();
+    let body = Limited::new(answer.into_body(), MOST).collect().await;
+    let body = body.map_err(|_| Unreachable::Body)?.to_bytes();
+    Ok(Answer { status, body })
+}
+
+/// The same, up to the head of the answer; its body comes for as long as the connection is held.
+pub(crate) async fn send(
+    address: SocketAddr,
+    name: &Name,
+    path: &str,
+) -> Result<(Response<Incoming>, JoinSet<hyper::Result<()>>), Unreachable> {
     let host = match name {
         Name::Ip(IpAddr::V6(address)) => format!("[{address}]"),
         name => name.to_string(),
@@ -111,11 +125,7 @@ pub async fn ask(address: SocketAddr, name: &Name, path: &str) -> Result<Answer,
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
     let mut running = JoinSet::new();
     running.spawn(connection);
-    let answer = sender.send_request(request).await?;
-    let status = answer.status().as_u16();
-    let body = Limited::new(answer.into_body(), MOST).collect().await;
-    let body = body.map_err(|_| Unreachable::Body)?.to_bytes();
-    Ok(Answer { status, body })
+    Ok((sender.send_request(request).await?, running))
 }
 
 /// One CAA record (RFC 8659).

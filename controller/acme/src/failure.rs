@@ -54,6 +54,52 @@ pub enum FailureKind {
     Configuration,
 }
 
+impl FailureKind {
+    /// Every kind.
+    pub const ALL: [Self; 17] = [
+        Self::Connection,
+        Self::Timeout,
+        Self::Malformed,
+        Self::RateLimited,
+        Self::BadNonce,
+        Self::ServerInternal,
+        Self::Challenge,
+        Self::Dns,
+        Self::Caa,
+        Self::RejectedIdentifier,
+        Self::Account,
+        Self::OrderInvalid,
+        Self::Refused,
+        Self::BadCertificate,
+        Self::DoorsClosed,
+        Self::Store,
+        Self::Configuration,
+    ];
+
+    /// What it is called in Events, in lines on standard error and in the labels of metrics.
+    pub fn reason(self) -> &'static str {
+        match self {
+            Self::Connection => "AcmeConnection",
+            Self::Timeout => "AcmeTimeout",
+            Self::Malformed => "AcmeMalformed",
+            Self::RateLimited => "AcmeRateLimited",
+            Self::BadNonce => "AcmeBadNonce",
+            Self::ServerInternal => "AcmeServerInternal",
+            Self::Challenge => "AcmeChallenge",
+            Self::Dns => "AcmeDns",
+            Self::Caa => "AcmeCaa",
+            Self::RejectedIdentifier => "AcmeRejectedIdentifier",
+            Self::Account => "AcmeAccount",
+            Self::OrderInvalid => "AcmeOrderInvalid",
+            Self::Refused => "AcmeRefused",
+            Self::BadCertificate => "AcmeBadCertificate",
+            Self::DoorsClosed => "AcmeNotAnswered",
+            Self::Store => "AcmeStore",
+            Self::Configuration => "AcmeConfiguration",
+        }
+    }
+}
+
 /// What the CA says of one name (a subproblem, RFC 8555 section 6.7.1).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Subproblem {

@@ -142,6 +142,14 @@ impl From<FailureKind> for Reason {
 mod tests {
     use super::*;
 
+    /// A proxy without a cluster says the same of the same.
+    #[test]
+    fn a_failure_is_called_as_the_engine_calls_it() {
+        for kind in FailureKind::ALL {
+            assert_eq!(Reason::from(kind).as_str(), kind.reason());
+        }
+    }
+
     #[test]
     fn names_are_distinct_and_are_one_word() {
         let mut names: Vec<_> = Reason::ALL.iter().map(|it| it.as_str()).collect();

@@ -12,7 +12,6 @@ use portreeve_process::say;
 use portreeve_table::legible;
 use tokio::sync::watch;
 
-use super::reason::reason;
 use crate::metrics::Metrics;
 
 /// How many names are listed.
@@ -125,7 +124,7 @@ fn limited(bound: Bound, until: Timestamp) -> String {
 
 fn failed(failing: &Failing) -> String {
     let failure = &failing.last;
-    let mut said = format!("failed ({}): {}", reason(failure.kind), failure.detail);
+    let mut said = format!("failed ({}): {}", failure.kind.reason(), failure.detail);
     let of_names = failure.subproblems.iter().take(SUBPROBLEMS);
     for it in of_names.filter(|it| !failure.detail.contains(&*it.detail)) {
         said += &format!("; {}: {} ({})", it.name, it.detail, it.problem);

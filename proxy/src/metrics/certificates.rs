@@ -52,7 +52,7 @@ impl Certificates {
         });
         out.family(&families::ACME_FAILURES, |samples| {
             for (kind, count) in &known.failures {
-                samples.value(&[crate::acme::reason(*kind)], count);
+                samples.value(&[kind.reason()], count);
             }
         });
     }

@@ -123,26 +123,8 @@ fn each_failure_is_one_line_with_its_reason_and_what_to_do() {
 fn every_reason_is_in_the_documentation() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/acme.md");
     let page = std::fs::read_to_string(path).unwrap();
-    for kind in [
-        FailureKind::Connection,
-        FailureKind::Timeout,
-        FailureKind::Malformed,
-        FailureKind::RateLimited,
-        FailureKind::BadNonce,
-        FailureKind::ServerInternal,
-        FailureKind::Challenge,
-        FailureKind::Dns,
-        FailureKind::Caa,
-        FailureKind::RejectedIdentifier,
-        FailureKind::Account,
-        FailureKind::OrderInvalid,
-        FailureKind::Refused,
-        FailureKind::BadCertificate,
-        FailureKind::DoorsClosed,
-        FailureKind::Store,
-        FailureKind::Configuration,
-    ] {
-        let reason = reason(kind);
+    for kind in FailureKind::ALL {
+        let reason = kind.reason();
         assert!(page.contains(&format!("`{reason}`")), "{reason}");
     }
 }
